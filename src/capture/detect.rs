@@ -1,0 +1,165 @@
+//! What format a recording is in, by its content alone.
+//!
+//! Looks at no more than [`LOOK_AHEAD`] bytes, and at no more than it needs: a format that starts with a magic number
+//! or a header line is known from that, so that a pipe is not waited for. More bytes never change the answer.
+
+use super::direction::{Evidence, LOOK_AHEAD};
+use super::source::Source;
+use super::transcript::BOM;
+use super::{CaptureError, Format, pcap, pcapng, saleae};
+
+/// Tells the format from a recording's first bytes; `None` if it is none that is known.
+///
+/// 64 KiB are enough; `head` may be all there is.
+///
+/// ```
+/// use atscope::capture::{Format, detect};
+///
+/// assert_eq!(detect(b"# dialect: esp-at\n> AT\\r\\n\n"), Some(Format::Transcript));
+/// assert_eq!(detect(b"AT\r\r\nOK\r\n"), Some(Format::Raw));
+/// assert_eq!(detect(b"hello"), None);
+/// ```
+pub fn detect(head: &[u8]) -> Option<Format> {
+    let head = head.get(..head.len().min(LOOK_AHEAD)).unwrap_or_default();
+    certain(head, true).or_else(|| {
+        let mut evidence = Evidence::default();
+        evidence.feed(head);
+        evidence.finish();
+        evidence.speaks_at().then_some(Format::Raw)
+    })
+}
+
+/// The format, if these bytes make it certain whatever follows; `whole` if nothing does.
+fn certain(head: &[u8], whole: bool) -> Option<Format> {
+    if pcap::is_pcap(head) {
+        return Some(Format::Pcap);
+    }
+    if pcapng::is_pcapng(head) {
+        return Some(Format::Pcapng);
+    }
+    let text = head.strip_prefix(BOM).unwrap_or(head);
+    let mut lines = text.split_inclusive(|&byte| byte == b'\n').map(|line| {
+        let complete = whole || line.ends_with(b"\n") || text.len() >= LOOK_AHEAD;
+        complete.then(|| line.trim_ascii_end())
+    });
+    let first = lines.next()??;
+    if saleae::Table::of_header(first).is_some() {
+        return Some(Format::Saleae);
+    }
+    if first == b"#" || first.starts_with(b"# ") {
+        return Some(Format::Transcript);
+    }
+    if first.first() == Some(&b'@') && first.get(1).is_some_and(u8::is_ascii_digit) {
+        return Some(Format::Transcript);
+    }
+    if first.starts_with(b"< ") {
+        return Some(Format::Transcript);
+    }
+    // A module's prompt starts with the same two bytes, but its lines end in CR LF, and nothing in them is escaped.
+    if let Some(rest) = first.strip_prefix(b"> ") {
+        let bare = !text
+            .get(first.len()..)
+            .unwrap_or_default()
+            .starts_with(b"\r");
+        if rest.contains(&b'\\') || (bare && !rest.trim_ascii().is_empty()) {
+            return Some(Format::Transcript);
+        }
+        let second = lines.next()??;
+        if [&b"#"[..], b"@", b"> ", b"< "]
+            .iter()
+            .any(|start| second.starts_with(start))
+        {
+            return Some(Format::Transcript);
+        }
+    }
+    None
+}
+
+/// As [`detect`], reading as much of the source as it takes.
+pub(super) fn detect_source(source: &mut Source) -> Result<Format, CaptureError> {
+    source.fill(1)?;
+    loop {
+        let (head, ended) = (source.available(), source.ended());
+        if let Some(format) = certain(
+            head.get(..head.len().min(LOOK_AHEAD)).unwrap_or_default(),
+            false,
+        ) {
+            return Ok(format);
+        }
+        if ended || head.len() >= LOOK_AHEAD {
+            break;
+        }
+        source.grow()?;
+    }
+    let head = source.available();
+    if head.is_empty() {
+        return Err(source.damaged("empty: no record"));
+    }
+    if let Some(format) = detect(head) {
+        return Ok(format);
+    }
+    // A packet capture that is cut off in its magic number.
+    if pcap::MAGICS.iter().any(|magic| magic.starts_with(head))
+        || pcapng::START.starts_with(head)
+        || head == pcapng::START
+    {
+        return Err(source.damaged("the file header is cut off"));
+    }
+    Err(CaptureError::Unrecognised {
+        file: source.file().to_owned(),
+        what: unrecognised(head),
+    })
+}
+
+fn unrecognised(head: &[u8]) -> String {
+    let known = if head.starts_with(b"PK\x03\x04") {
+        "a zip archive (Saleae's `.sal` and sigrok's `.sr` are such): export the analyzers' table and read that"
+    } else if head.starts_with(b"\x1F\x8B") {
+        "compressed with gzip: unpack it first"
+    } else if head.starts_with(b"<SALEAE>") {
+        "Saleae's binary export holds logic levels: export the analyzers' table and read that"
+    } else {
+        "neither a transcript, pcap, pcapng or Saleae table, nor does it hold AT commands or answers; \
+         if it is raw bytes of a serial line, say whose: --host, --module or --mixed"
+    };
+    known.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_decides() {
+        for (head, format) in [
+            (&b"@0.1 > AT\\r\n"[..], Some(Format::Transcript)),
+            (b"\xEF\xBB\xBF# hi\r\n", Some(Format::Transcript)),
+            (b"> AT\\r\\n\n< OK\\r\\n\n", Some(Format::Transcript)),
+            (b"> AT\\r\\n", Some(Format::Transcript)),
+            (b"> AT", Some(Format::Transcript)),
+            (b"> AT\r\n@0.1 < OK\r\n", Some(Format::Transcript)),
+            (b"> \r\nSEND OK\r\n", Some(Format::Raw)),
+            (b"> hello\r\nSEND OK\r\n", Some(Format::Raw)),
+            (b"\xD4\xC3\xB2\xA1", Some(Format::Pcap)),
+            (
+                b"\x0A\x0D\x0D\x0A\x1C\x00\x00\x00\x4D\x3C\x2B\x1A",
+                Some(Format::Pcapng),
+            ),
+            (
+                b"name,type,start_time,duration,data,error\n",
+                Some(Format::Saleae),
+            ),
+            (
+                b"Time [s],Value,Parity Error,Framing Error\r\n",
+                Some(Format::Saleae),
+            ),
+            (b"\r\n+CPIN: READY\r\n", Some(Format::Raw)),
+            (b"AT+CSQ", Some(Format::Raw)),
+            (b"PK\x03\x04", None),
+            (b"GET / HTTP/1.1\r\n", None),
+            (b"", None),
+        ] {
+            assert_eq!(detect(head), format, "{}", head.escape_ascii());
+        }
+    }
+}

@@ -1,0 +1,422 @@
+//! Recordings: from a file in any format to chunks of bytes with sender and time, and back.
+//!
+//! One file a format, found out by content, each read as a stream in bounded memory: no chunk is longer than
+//! [`MAX_CHUNK`], and what a reader looks ahead is bounded too. Knows file formats, not AT: where a format does not
+//! say who sent what, `direction` tells it from the content.
+//!
+//! Whatever is wrong with a recording, the chunks ahead of it come first and the error after them.
+//!
+//! ```
+//! # fn main() -> Result<(), atscope::capture::CaptureError> {
+//! use atscope::capture::{Options, open};
+//!
+//! let text: &[u8] = b"# dialect: esp-at\n@0.5 > AT\\r\\n\n@0.6 < \\r\\nOK\\r\\n\n";
+//! let mut reader = open("boot.at", Box::new(text), &Options::default())?;
+//! assert_eq!(reader.meta().header("dialect"), Some("esp-at"));
+//! while let Some(chunk) = reader.next_chunk()? {
+//!     println!("{} sent {} bytes", chunk.from, chunk.bytes.len());
+//! }
+//! # Ok(()) }
+//! ```
+
+use std::fmt;
+use std::io::{Read, Write};
+use std::str::FromStr;
+
+use crate::{Sender, Time};
+
+mod detect;
+mod direction;
+mod error;
+mod fuzz;
+mod link;
+mod packets;
+mod pcap;
+mod pcapng;
+mod raw;
+mod saleae;
+mod source;
+mod transcript;
+mod usb;
+mod write;
+
+pub use detect::detect;
+pub use error::CaptureError;
+pub use fuzz::fuzz_capture;
+pub use pcap::PcapWriter;
+pub use pcapng::PcapngWriter;
+pub use transcript::TranscriptWriter;
+pub use write::{Converted, Writer, convert, writer};
+
+use source::Source;
+
+/// The most bytes that a chunk holds; longer records come in pieces with the time of the record.
+pub const MAX_CHUNK: usize = 64 * 1024;
+
+/// Bytes of one sender, with the time of the first one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chunk<'a> {
+    /// The conversation of the capture that the bytes belong to, from 0.
+    pub session: u32,
+    /// Who sent them.
+    pub from: Sender,
+    /// Time of the first byte; `None` where the recording has no clock.
+    pub time: Option<Time>,
+    /// The bytes, as they were on the line.
+    pub bytes: &'a [u8],
+    /// Line errors at bytes of this chunk, by position.
+    pub faults: &'a [Fault],
+}
+
+/// A line error that the recording names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Position in the chunk's bytes, from 0; the chunk's length where the error came behind its last byte.
+    pub at: usize,
+    /// What was wrong.
+    pub kind: FaultKind,
+}
+
+/// Kinds of line errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultKind {
+    /// The line was held low for longer than a character.
+    Break,
+    /// No stop bit where one was due.
+    Framing,
+    /// The parity bit was wrong.
+    Parity,
+}
+
+impl FaultKind {
+    /// `break`, `framing` or `parity`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Break => "break",
+            Self::Framing => "framing",
+            Self::Parity => "parity",
+        }
+    }
+}
+
+/// A file format that recordings come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Format {
+    /// A packet capture of tcpdump and Wireshark, of the old format.
+    Pcap,
+    /// A packet capture of Wireshark.
+    Pcapng,
+    /// The bytes alone: one direction, or a terminal log in which commands show as echoes.
+    Raw,
+    /// A table that Saleae's Logic 1 or Logic 2 exports.
+    Saleae,
+    /// A transcript, `.at`.
+    Transcript,
+}
+
+impl Format {
+    /// All of them, as the command line names them.
+    pub const ALL: [Self; 5] = [
+        Self::Transcript,
+        Self::Pcap,
+        Self::Pcapng,
+        Self::Saleae,
+        Self::Raw,
+    ];
+
+    /// `at`, `pcap`, `pcapng`, `saleae` or `raw`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pcap => "pcap",
+            Self::Pcapng => "pcapng",
+            Self::Raw => "raw",
+            Self::Saleae => "saleae",
+            Self::Transcript => "at",
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A name that is no format's.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown capture format `{0}`: expected at, pcap, pcapng, saleae or raw")]
+pub struct UnknownFormat(pub String);
+
+impl FromStr for Format {
+    type Err = UnknownFormat;
+
+    fn from_str(name: &str) -> Result<Self, UnknownFormat> {
+        let known = Self::ALL.into_iter().find(|format| format.as_str() == name);
+        known.ok_or_else(|| UnknownFormat(name.to_owned()))
+    }
+}
+
+/// What a recording says of itself, and what its reader decided.
+///
+/// Notes may be added while the chunks are read: print the new ones when the end is reached, too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Meta {
+    /// The format that it is read as.
+    pub format: Format,
+    /// Headers by key, in the order of the file: `dialect`, `model`, `start`, and whatever else is there.
+    pub headers: Vec<(String, String)>,
+    /// What the user should know, one sentence each: which device was taken and why, what was left out.
+    pub notes: Vec<String>,
+    /// Nanoseconds from 1970-01-01 00:00 UTC to the zero of the chunks' clock, where the format tells.
+    pub epoch: Option<Time>,
+    /// False where the order of host's against module's bytes is not in the recording but inferred (two raw files,
+    /// a table that is not in order of time): no rule that needs this order may accuse.
+    pub ordered: bool,
+}
+
+impl Meta {
+    /// Of a recording that says nothing of itself.
+    pub const fn new(format: Format) -> Self {
+        Self {
+            format,
+            headers: Vec::new(),
+            notes: Vec::new(),
+            epoch: None,
+            ordered: true,
+        }
+    }
+
+    /// The value of the first header with this key.
+    pub fn header(&self, key: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(name, _)| name == key)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// Adds a note that is not there yet, up to a bounded number of them.
+    fn note(&mut self, text: impl Into<String>) {
+        const MOST: usize = 100;
+        let text = text.into();
+        if self.notes.len() < MOST && !self.notes.contains(&text) {
+            self.notes.push(text);
+        }
+    }
+}
+
+/// What the user decided about a recording.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Read it as this format, whatever the content says.
+    pub format: Option<Format>,
+    /// A raw file is a terminal log: lines that look like commands are the host's, all else is the module's.
+    pub mixed: bool,
+    /// Which line of several to take. USB: `BUS.DEVICE`, `BUS.DEVICE.OUT` or `BUS.DEVICE.OUT.IN` with the numbers of
+    /// the endpoints (`1.5`, `1.5.2`, `1.5.2.4`). Saleae: analyzer names, separated by commas. Otherwise: the
+    /// number of the session.
+    pub select: Option<String>,
+    /// The analyzer (Saleae) or the number of the interface (pcapng without direction) that recorded the host's
+    /// line, where the content does not show it.
+    pub host: Option<String>,
+}
+
+/// A stream of chunks out of a recording.
+pub trait Reader: Send {
+    /// The next chunk; `None` at the end. After an error there is nothing more: `None` again.
+    ///
+    /// # Errors
+    /// Whatever is wrong with the recording; [`CaptureError::is_damage`] tells damage, which makes a finding.
+    fn next_chunk(&mut self) -> Result<Option<Chunk<'_>>, CaptureError>;
+
+    /// What is known of the recording so far.
+    fn meta(&self) -> &Meta;
+}
+
+/// A chunk that owns its bytes: what format readers fill, again and again.
+#[derive(Debug)]
+struct Record {
+    session: u32,
+    from: Sender,
+    time: Option<Time>,
+    bytes: Vec<u8>,
+    faults: Vec<Fault>,
+}
+
+impl Record {
+    const fn new() -> Self {
+        Self {
+            session: 0,
+            from: Sender::Host,
+            time: None,
+            bytes: Vec::new(),
+            faults: Vec::new(),
+        }
+    }
+
+    /// Back to an empty one of the host with no time; keeps the buffers.
+    fn clear(&mut self) {
+        self.session = 0;
+        self.from = Sender::Host;
+        self.time = None;
+        self.bytes.clear();
+        self.faults.clear();
+    }
+
+    fn chunk(&self) -> Chunk<'_> {
+        Chunk {
+            session: self.session,
+            from: self.from,
+            time: self.time,
+            bytes: &self.bytes,
+            faults: &self.faults,
+        }
+    }
+}
+
+/// What a format's reader does; [`Stream`] adds what all have in common.
+trait Pull: Send {
+    /// Fills a cleared record with at most [`MAX_CHUNK`] bytes; false at the end.
+    fn pull(&mut self, out: &mut Record) -> Result<bool, CaptureError>;
+
+    fn meta(&self) -> &Meta;
+
+    /// Offset in the file up to which it was read.
+    fn offset(&self) -> u64;
+}
+
+/// A format's reader with the laws of [`Reader`]: an empty recording is damage, nothing follows an error.
+struct Stream {
+    inner: Box<dyn Pull>,
+    record: Record,
+    file: String,
+    kept: u64,
+    done: bool,
+}
+
+impl Stream {
+    fn boxed(file: &str, inner: Box<dyn Pull>) -> Box<dyn Reader> {
+        Box::new(Self {
+            inner,
+            record: Record::new(),
+            file: file.to_owned(),
+            kept: 0,
+            done: false,
+        })
+    }
+
+    fn advance(&mut self) -> Result<bool, CaptureError> {
+        loop {
+            self.record.clear();
+            if !self.inner.pull(&mut self.record)? {
+                if self.kept == 0 {
+                    return Err(CaptureError::empty(&self.file, self.inner.offset()));
+                }
+                return Ok(false);
+            }
+            self.kept += 1;
+            // A record of no byte and no fault says nothing: it counts, and is passed over.
+            if !self.record.bytes.is_empty() || !self.record.faults.is_empty() {
+                return Ok(true);
+            }
+        }
+    }
+}
+
+impl Reader for Stream {
+    fn next_chunk(&mut self) -> Result<Option<Chunk<'_>>, CaptureError> {
+        if self.done {
+            return Ok(None);
+        }
+        match self.advance() {
+            Ok(true) => Ok(Some(self.record.chunk())),
+            Ok(false) => {
+                self.done = true;
+                Ok(None)
+            }
+            Err(error) => {
+                self.done = true;
+                Err(error.with_kept(self.kept))
+            }
+        }
+    }
+
+    fn meta(&self) -> &Meta {
+        self.inner.meta()
+    }
+}
+
+/// Opens a recording; `name` is what messages call it.
+///
+/// The format is found out by content unless `options` names it. Nothing is sought: a pipe is as good as a file.
+///
+/// # Errors
+/// An input that is empty or cut off ahead of its first record ([`CaptureError::is_damage`]), one that is in no
+/// known format or carries no serial line, and a choice in `options` that the recording does not have.
+pub fn open(
+    name: &str,
+    input: Box<dyn Read + Send>,
+    options: &Options,
+) -> Result<Box<dyn Reader>, CaptureError> {
+    let mut source = Source::new(name, input);
+    let format = match options.format {
+        Some(format) => format,
+        None if options.mixed => Format::Raw,
+        None => detect::detect_source(&mut source)?,
+    };
+    if source.fill(1)?.is_empty() {
+        return Err(source.damaged("empty: no record"));
+    }
+    let inner: Box<dyn Pull> = match format {
+        Format::Pcap => packets::Packets::open(pcap::PcapPackets::open(source)?, options)?,
+        Format::Pcapng => packets::Packets::open(pcapng::PcapngPackets::open(source)?, options)?,
+        Format::Raw => raw::open(source, options)?,
+        Format::Saleae => Box::new(saleae::Tables::open(source, options)?),
+        Format::Transcript => Box::new(transcript::Transcript::open(source)?),
+    };
+    Ok(Stream::boxed(name, inner))
+}
+
+/// A named input of [`open_pair`].
+pub type Named = (String, Box<dyn Read + Send>);
+
+/// Opens a file for each line, or for one of them: raw bytes, or tables of one Saleae analyzer each.
+///
+/// Two raw files do not tell who spoke first: the reader lets the module answer after each line of the host, up to a
+/// result code or prompt, and says so in [`Meta::ordered`] and a note. Tables are merged by their times.
+///
+/// # Errors
+/// No input at all, a table beside raw bytes, or only empty inputs ([`CaptureError::is_damage`]).
+pub fn open_pair(
+    host: Option<Named>,
+    module: Option<Named>,
+) -> Result<Box<dyn Reader>, CaptureError> {
+    let name = match (&host, &module) {
+        (Some((host, _)), Some((module, _))) => format!("{host}+{module}"),
+        (Some((name, _)), None) | (None, Some((name, _))) => name.clone(),
+        (None, None) => {
+            return Err(CaptureError::choice(
+                "-",
+                "no file for the host nor for the module",
+            ));
+        }
+    };
+    let source = |(name, input): Named| Source::new(&name, input);
+    let (mut host, mut module) = (host.map(source), module.map(source));
+    let mut tables = 0;
+    for side in [&mut host, &mut module].into_iter().flatten() {
+        tables += usize::from(saleae::is_table(side)?);
+    }
+    let files = usize::from(host.is_some()) + usize::from(module.is_some());
+    let inner: Box<dyn Pull> = match tables {
+        0 => Box::new(raw::Pair::new(host, module)),
+        tables if tables == files => Box::new(saleae::Merged::open(host, module)?),
+        _ => {
+            let what = "one of them is a Saleae table and the other one is not: give two tables or two raw files";
+            return Err(CaptureError::choice(&name, what));
+        }
+    };
+    Ok(Stream::boxed(&name, inner))
+}
+
+/// Where [`writer()`] writes to.
+pub type Output = Box<dyn Write + Send>;

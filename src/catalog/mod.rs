@@ -1,0 +1,25 @@
+//! Catalogs: the vendors' manuals as data, one file a dialect, loaded at run time.
+//!
+//! Knows vendors, no traffic. A catalog is text in the format that `src/catalog/FORMAT.md` describes; the built-in ones
+//! and a user's own have the same rights. The loader rejects what it does not know, and names file and line.
+
+mod builtin;
+mod detect;
+pub(crate) mod expr;
+mod index;
+mod load;
+mod model;
+mod notation;
+mod params;
+mod patterns;
+mod source;
+
+pub use builtin::{builtin_names, builtin_text, load_builtin, load_file, load_text};
+pub use detect::{Detection, detect};
+pub(crate) use index::NameHash;
+pub(crate) use model::{Counted, Effect, Field, Part, Pattern, Shape};
+pub use model::{
+    Catalog, CodeTable, Command, Condition, DataPhase, FormSpec, Kind, Line, Mac, Model, ParamSpec, Profile, Quoted, Ranges,
+    Role, Sends, StateSpec, StateValue, Syntax,
+};
+pub use source::{CatalogError, Mistake};

@@ -1,0 +1,557 @@
+//! What a catalog holds once it is loaded: commands, lines, parameters, state, code tables, profiles and models.
+
+use std::borrow::Cow;
+
+use super::expr::{Expr, StateRef, Term};
+use super::index::NameIndex;
+use crate::session::{Form, Value};
+
+/// One dialect: a vendor's manual as data.
+#[derive(Debug, Default)]
+pub struct Catalog {
+    /// Short name: `esp-at`.
+    pub name: Box<str>,
+    /// What it is, for people.
+    pub title: Box<str>,
+    /// The name of the manual, as findings cite it.
+    pub source: Box<str>,
+    /// A backslash escapes the next byte inside a quoted string.
+    pub escapes: bool,
+    /// Lines may start with a link number: `0,CONNECT`.
+    pub link: bool,
+    /// Commands, in the order of the manual.
+    pub commands: Vec<Command>,
+    /// Everything that a module says, answers included.
+    pub lines: Vec<Line>,
+    /// Descriptions of parameters; others refer to them by position.
+    pub params: Vec<ParamSpec>,
+    /// State keys.
+    pub states: Vec<StateSpec>,
+    /// Tables of status and error codes.
+    pub codes: Vec<CodeTable>,
+    /// Firmware generations.
+    pub profiles: Vec<Profile>,
+    /// Products.
+    pub models: Vec<Model>,
+    /// Starts of lines by which traffic tells this dialect.
+    pub tells: Vec<Box<str>>,
+    /// The final results that any command may have.
+    pub results: Vec<Box<str>>,
+    /// Names of parameters, by the number that conditions use.
+    pub(crate) names: Vec<Box<str>>,
+    /// Names of the manuals that entries come from.
+    pub(crate) sources: Vec<Box<str>>,
+    pub(crate) command_index: NameIndex,
+    pub(crate) line_index: NameIndex,
+    /// Lines that start with a link number, by what follows it.
+    pub(crate) link_index: NameIndex,
+}
+
+/// A command of the manual.
+#[derive(Debug)]
+pub struct Command {
+    /// `+CWMODE`, `E`, `&F`; empty for a bare `AT`.
+    pub name: Box<str>,
+    /// Other spellings.
+    pub aliases: Vec<Box<str>>,
+    /// The manual's title.
+    pub title: Box<str>,
+    /// The manual's section.
+    pub section: Box<str>,
+    pub(crate) source: u16,
+    /// Where the manual contradicts itself, and what is accepted.
+    pub note: Option<Box<str>>,
+    /// Only these models have it; empty: all.
+    pub models: Vec<u16>,
+    /// These models lack it.
+    pub except: Vec<u16>,
+    /// Firmware generation that has it beside the manual.
+    pub profile: Option<u16>,
+    /// Its forms, by [`Form`].
+    pub forms: [Option<Box<FormSpec>>; 4],
+}
+
+impl Command {
+    /// What the manual says of a form; `None` where the command has no such form.
+    pub fn form(&self, form: Form) -> Option<&FormSpec> {
+        self.forms.get(form.index()).and_then(|spec| spec.as_deref())
+    }
+}
+
+/// One form of a command.
+#[derive(Debug, Default)]
+pub struct FormSpec {
+    /// Alternative parameter lists; empty where it takes none.
+    pub syntax: Vec<Syntax>,
+    /// Information responses: positions in [`Catalog::lines`].
+    pub reply: Vec<u32>,
+    /// Information responses that may come behind the final result.
+    pub after: Vec<u32>,
+    /// Delayed results, which come as URCs.
+    pub later: Vec<u32>,
+    /// Final results; the first one means success.
+    pub finals: Vec<Box<str>>,
+    /// Of these, those that mean failure beside `ERROR` and its like.
+    pub fails: Vec<Box<str>>,
+    /// The data phase.
+    pub data: Option<DataPhase>,
+    /// Documented maximum response time in milliseconds.
+    pub timeout: Option<u64>,
+    /// Precondition, as text and condition.
+    pub needs: Option<Condition>,
+    /// Documented relations between parameters.
+    pub relations: Vec<Condition>,
+    /// Effects of success.
+    pub(crate) sets: Vec<Effect>,
+    /// Effects as they are written.
+    pub effects: Vec<(Box<str>, Box<str>)>,
+    /// The form's own title.
+    pub title: Option<Box<str>>,
+    /// The form's own section.
+    pub section: Option<Box<str>>,
+    /// The form's own note.
+    pub note: Option<Box<str>>,
+    /// Only these models have it; empty: all.
+    pub models: Vec<u16>,
+    /// These models lack it.
+    pub except: Vec<u16>,
+    /// Firmware generation that has it beside the manual.
+    pub profile: Option<u16>,
+    /// The module restarts behind its result.
+    pub restarts: bool,
+    /// Some reply has no name in it: any line of text may belong to it.
+    pub(crate) free: bool,
+}
+
+/// A condition with its text.
+#[derive(Debug)]
+pub struct Condition {
+    /// As the catalog writes it.
+    pub text: Box<str>,
+    pub(crate) expr: Expr,
+}
+
+/// One alternative of a command's parameters.
+#[derive(Debug)]
+pub struct Syntax {
+    /// As the catalog writes it.
+    pub text: Box<str>,
+    /// Only when this holds.
+    pub when: Option<Condition>,
+    /// Firmware generation that takes it beside the manual.
+    pub profile: Option<u16>,
+    pub(crate) shapes: Vec<Shape>,
+}
+
+/// A row of fields.
+#[derive(Debug, Default)]
+pub(crate) struct Shape {
+    pub(crate) fields: Vec<Field>,
+    /// Fields ahead of the first optional one of the tail.
+    pub(crate) min: usize,
+    pub(crate) repeat: bool,
+    /// The last field takes the rest of the line, commas included.
+    pub(crate) rest: bool,
+    /// No field has literal text around its parameter.
+    pub(crate) plain: bool,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Field {
+    pub(crate) prefix: Box<[u8]>,
+    pub(crate) suffix: Box<[u8]>,
+    /// Position in [`Catalog::params`].
+    pub(crate) param: Option<u32>,
+    pub(crate) fixed: Option<Box<str>>,
+    pub(crate) optional: bool,
+}
+
+/// The phase in which the host sends data.
+#[derive(Debug)]
+pub struct DataPhase {
+    /// `>` or `DOWNLOAD`.
+    pub prompt: Box<str>,
+    /// The manual prints `OK` ahead of the prompt.
+    pub accepts: bool,
+    /// How the data ends.
+    pub sends: Sends,
+    /// Two characters that end a counted send early.
+    pub ends: Option<Box<str>>,
+    /// Finals behind the data; the first one means success.
+    pub then: Vec<Box<str>>,
+    /// There is a data phase only when this holds.
+    pub phase: Option<Condition>,
+}
+
+/// How data of the host ends.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Sends {
+    /// By the count in this parameter.
+    Counted(Box<str>),
+    /// With Ctrl-Z, or Esc to give up (3GPP TS 27.005 §3.5.1).
+    CtrlZ,
+    /// With `+++`: passthrough mode.
+    Transparent,
+}
+
+/// What success makes of a state key.
+#[derive(Debug)]
+pub(crate) struct Effect {
+    pub(crate) key: StateRef,
+    /// `None`: becomes unknown.
+    pub(crate) value: Option<Term>,
+}
+
+/// What part a line has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Information response behind the final result.
+    After,
+    /// Line of a boot banner.
+    Boot,
+    /// Delayed result of a command.
+    Later,
+    /// Intermediate result.
+    Progress,
+    /// Information response.
+    Reply,
+    /// Final result.
+    Result,
+    /// Unsolicited.
+    Urc,
+}
+
+/// A line that a module sends.
+#[derive(Debug)]
+pub struct Line {
+    /// Its part.
+    pub role: Role,
+    /// As the catalog writes it.
+    pub text: Box<str>,
+    /// The event's name.
+    pub name: Box<str>,
+    /// The command and form that it answers.
+    pub owner: Option<(u32, Form)>,
+    /// What it says, for people.
+    pub title: Option<Box<str>>,
+    /// The manual's section.
+    pub section: Box<str>,
+    pub(crate) source: u16,
+    /// A remark.
+    pub note: Option<Box<str>>,
+    /// Firmware generation that prints it beside the manual.
+    pub profile: Option<u16>,
+    /// Only when this holds.
+    pub when: Option<Condition>,
+    /// Success (of final results).
+    pub ok: bool,
+    /// It refuses the newest command and ends nothing (of progress lines).
+    pub rejects: bool,
+    /// It shows a reset (of boot lines).
+    pub restart: bool,
+    pub(crate) code: Option<u32>,
+    pub(crate) sets: Vec<Effect>,
+    pub(crate) pattern: Pattern,
+    /// Counted data: the parameter that counts it, by its position in [`Catalog::params`], and whether it starts behind the line's end.
+    pub(crate) data: Option<Counted>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Counted {
+    pub(crate) by: u32,
+    pub(crate) behind_line: bool,
+    /// The byte between the last field and the data, where it starts on the line.
+    pub(crate) separator: u8,
+}
+
+#[derive(Debug)]
+pub(crate) enum Pattern {
+    /// `+NAME:` (or `,`, `=`) and fields.
+    Fields { shapes: Vec<Shape> },
+    /// Fixed words.
+    Words,
+    /// `<link ID>,` and fixed words.
+    Link { param: u32 },
+    /// Words with parameters in between.
+    Template { parts: Vec<Part> },
+    /// No name: the whole line is fields.
+    Free { shapes: Vec<Shape> },
+}
+
+#[derive(Debug)]
+pub(crate) enum Part {
+    Literal(Box<[u8]>),
+    Param(u32),
+}
+
+/// A key of the module's state.
+#[derive(Debug)]
+pub struct StateSpec {
+    /// `cip.mux`
+    pub name: Box<str>,
+    /// What it means.
+    pub title: Box<str>,
+    /// Its value after reset; `None` where the manual does not say.
+    pub default: Option<StateValue>,
+    /// Kept in flash.
+    pub saved: bool,
+    /// One value per link.
+    pub indexed: bool,
+    /// Names of values.
+    pub labels: Vec<(StateValue, Box<str>)>,
+}
+
+/// A state's value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StateValue {
+    /// A number.
+    Int(i64),
+    /// A word.
+    Word(Box<str>),
+}
+
+/// A table of status or error codes.
+#[derive(Debug)]
+pub struct CodeTable {
+    /// `http-status`
+    pub name: Box<str>,
+    /// What it is.
+    pub title: Box<str>,
+    /// The manual's section.
+    pub section: Box<str>,
+    /// Codes (inclusive ranges) with their meaning, sorted.
+    pub codes: Vec<(i64, i64, Box<str>)>,
+    /// Codes that are words.
+    pub words: Vec<(Box<str>, Box<str>)>,
+}
+
+impl CodeTable {
+    /// What a code means.
+    pub fn meaning(&self, code: i64) -> Option<&str> {
+        let at = self.codes.partition_point(|entry| entry.1 < code);
+        self.codes.get(at).filter(|entry| entry.0 <= code).map(|entry| &*entry.2)
+    }
+}
+
+/// A firmware generation.
+#[derive(Debug)]
+pub struct Profile {
+    /// `a76xx`
+    pub name: Box<str>,
+    /// What it is.
+    pub title: Box<str>,
+    /// Starts of module lines that tell it.
+    pub tells: Vec<Box<str>>,
+}
+
+/// A product.
+#[derive(Debug)]
+pub struct Model {
+    /// `esp8266`
+    pub name: Box<str>,
+    /// What it is.
+    pub title: Box<str>,
+    /// Other names.
+    pub aliases: Vec<Box<str>>,
+    /// The product family, another entry of the models.
+    pub family: Option<u16>,
+    /// Starts of module lines that tell it.
+    pub tells: Vec<Box<str>>,
+    /// The manual's section.
+    pub section: Box<str>,
+    /// A remark.
+    pub note: Option<Box<str>>,
+}
+
+/// Inclusive ranges; none: anything goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ranges(pub Vec<(i64, i64)>);
+
+impl Ranges {
+    /// Whether a number is in range.
+    pub fn contains(&self, number: i64) -> bool {
+        self.0.is_empty() || self.0.iter().any(|&(low, high)| (low..=high).contains(&number))
+    }
+}
+
+impl std::fmt::Display for Ranges {
+    /// `0 to 4`, `1, 4 to 7`, `at least 1`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (at, &(low, high)) in self.0.iter().enumerate() {
+            if at > 0 {
+                f.write_str(", ")?;
+            }
+            match (low, high) {
+                (low, high) if low == high => write!(f, "{low}")?,
+                (i64::MIN, high) => write!(f, "at most {high}")?,
+                (low, i64::MAX) => write!(f, "at least {low}")?,
+                (low, high) => write!(f, "{low} to {high}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a parameter may be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Anything.
+    Any,
+    /// A mask of named bits.
+    Bits,
+    /// A code of a table, by its position.
+    Code(u16),
+    /// Raw bytes counted by the parameter of this name.
+    Data(Box<str>),
+    /// A number with a fraction.
+    Float,
+    /// A number, decimal or with `0x`.
+    Hex(Ranges),
+    /// A string of hex digit pairs, so many bytes.
+    HexString(Ranges),
+    /// A host: IP address or domain name of so many bytes.
+    Host(Ranges),
+    /// A decimal number.
+    Int(Ranges),
+    /// An IP address.
+    Ip,
+    /// A range list.
+    List,
+    /// A MAC address.
+    Mac(Mac),
+    /// One of the labelled numbers.
+    Numbers,
+    /// A string of so many bytes.
+    String(Ranges),
+    /// Bare text of so many bytes.
+    Text(Ranges),
+    /// One of the labelled words.
+    Words,
+}
+
+/// What a MAC address must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mac {
+    /// Any.
+    Any,
+    /// A BLE static random address: the two highest bits set, the rest neither all 0 nor all 1.
+    Static,
+    /// No group address, and neither all 0 nor all F.
+    Unicast,
+}
+
+/// Whether a parameter stands in quotes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quoted {
+    /// With or without.
+    Either,
+    /// Always.
+    Must,
+    /// Never.
+    Never,
+}
+
+/// The description of a parameter.
+#[derive(Clone, Debug)]
+pub struct ParamSpec {
+    /// The manual's name.
+    pub name: Box<str>,
+    pub(crate) name_id: u32,
+    /// What it may be.
+    pub kind: Kind,
+    /// Named values.
+    pub labels: Vec<(StateValue, Box<str>)>,
+    /// Whether it stands in quotes.
+    pub quoted: Quoted,
+    /// Its unit.
+    pub unit: Option<Box<str>>,
+    /// Its default.
+    pub default: Option<StateValue>,
+    /// What it means.
+    pub title: Option<Box<str>>,
+    /// A remark.
+    pub note: Option<Box<str>>,
+    /// Differs from run to run.
+    pub volatile: bool,
+    /// What models document instead: model and position in [`Catalog::params`].
+    pub models: Vec<(u16, u32)>,
+}
+
+impl Catalog {
+    /// The description of a parameter by its position.
+    pub fn param(&self, position: u32) -> Option<&ParamSpec> {
+        self.params.get(position as usize)
+    }
+
+    /// The command of a name or alias, without regard to case.
+    pub fn command(&self, name: &[u8]) -> Option<&Command> {
+        self.find_command(name).and_then(|at| self.commands.get(at as usize))
+    }
+
+    pub(crate) fn find_command(&self, name: &[u8]) -> Option<u32> {
+        self.command_index.find(name).first().copied()
+    }
+
+    /// The model of a name or alias, without regard to case.
+    pub fn model(&self, name: &str) -> Option<u16> {
+        let same = |other: &str| other.eq_ignore_ascii_case(name);
+        let at = self.models.iter().position(|model| same(&model.name) || model.aliases.iter().any(|alias| same(alias)))?;
+        u16::try_from(at).ok()
+    }
+
+    /// Whether `model` is one of `list`, itself or by its family.
+    pub(crate) fn model_in(&self, model: u16, list: &[u16]) -> bool {
+        let mut at = Some(model);
+        // Families do not nest deeper than this; a cycle in a user's file must not hang us.
+        for _ in 0..8 {
+            match at {
+                Some(model) if list.contains(&model) => return true,
+                Some(model) => at = self.models.get(usize::from(model)).and_then(|model| model.family),
+                None => return false,
+            }
+        }
+        false
+    }
+
+    /// The description that holds for a model.
+    pub(crate) fn spec_for(&self, spec: u32, model: Option<u16>) -> Option<&ParamSpec> {
+        let general = self.param(spec)?;
+        let Some(model) = model else { return Some(general) };
+        let own = general.models.iter().find(|(of, _)| self.model_in(model, &[*of]));
+        own.map_or(Some(general), |&(_, at)| self.param(at))
+    }
+
+    /// `source §section`
+    pub(crate) fn cite(&self, source: u16, section: &str) -> Option<String> {
+        let source = self.sources.get(usize::from(source))?;
+        if section.is_empty() { None } else { Some(format!("{source} §{section}")) }
+    }
+
+    /// What the manual calls a value.
+    pub(crate) fn label<'a>(&'a self, spec: &'a ParamSpec, value: &Value<'_>) -> Option<Cow<'a, str>> {
+        match (value, &spec.kind) {
+            (Value::Int(mask), Kind::Bits) => {
+                let names: Vec<&str> = spec
+                    .labels
+                    .iter()
+                    .filter(|(bit, _)| matches!(bit, StateValue::Int(bit) if (0..63).contains(bit) && mask >> bit & 1 == 1))
+                    .map(|(_, name)| &**name)
+                    .collect();
+                (!names.is_empty()).then(|| Cow::Owned(names.join("+")))
+            }
+            (Value::Int(code), Kind::Code(table)) => self.codes.get(usize::from(*table))?.meaning(*code).map(Cow::Borrowed),
+            (Value::Int(number), _) => {
+                let found = spec.labels.iter().find(|(value, _)| *value == StateValue::Int(*number));
+                found.map(|(_, name)| Cow::Borrowed(&**name)).filter(|name| !name.is_empty())
+            }
+            (Value::Text(text), _) if !spec.labels.is_empty() => {
+                let text = text.bytes();
+                let found = spec.labels.iter().find(
+                    |(value, _)| matches!(value, StateValue::Word(word) if word.as_bytes().eq_ignore_ascii_case(&text)),
+                );
+                found.map(|(_, name)| Cow::Borrowed(&**name)).filter(|name| !name.is_empty())
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! Decoder and rules together: bytes in, events and findings out.
+
+use std::sync::Arc;
+
+use super::finding::{Finding, Severity};
+use super::rules::{self, Rule};
+use crate::catalog::Catalog;
+use crate::session::{Decoder, Event, Facts, Notice, Observer, Options};
+use crate::{Sender, Time};
+
+/// Takes what an [`Analyzer`] gives. An event comes ahead of the findings about it.
+pub trait Sink {
+    /// An event.
+    fn event(&mut self, event: &Event<'_>) {
+        let _ = event;
+    }
+
+    /// A finding. It is about an event that was given before.
+    fn finding(&mut self, finding: &Finding) {
+        let _ = finding;
+    }
+}
+
+/// A sink that drops everything.
+impl Sink for () {}
+
+/// What a session came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Events given.
+    pub events: u64,
+    /// Commands (command lines) seen.
+    pub exchanges: u64,
+    /// Findings: errors, warnings, infos.
+    pub findings: [u64; 3],
+    /// Bytes of host and module.
+    pub bytes: [u64; 2],
+    /// The firmware generation that traffic told.
+    pub profile: Option<String>,
+}
+
+/// Decodes one session and holds it against its catalog.
+///
+/// ```
+/// use atscope::check::{Analyzer, Finding, Options, Sink};
+/// use atscope::{Sender, catalog, session::Event};
+///
+/// #[derive(Default)]
+/// struct Lines(Vec<String>);
+/// impl Sink for Lines {
+///     fn event(&mut self, event: &Event<'_>) {
+///         self.0.push(event.kind.as_str().to_owned());
+///     }
+///     fn finding(&mut self, finding: &Finding) {
+///         self.0.push(finding.rule.name().to_owned());
+///     }
+/// }
+///
+/// let catalog = catalog::load_builtin("esp-at").expect("the built-in catalog is sound");
+/// let mut analyzer = Analyzer::new(catalog, Options::default());
+/// let mut lines = Lines::default();
+/// analyzer.push(Sender::Host, None, b"AT+CWMODE=7\r\n", &[], &mut lines);
+/// analyzer.push(Sender::Module, None, b"\r\nERROR\r\n", &[], &mut lines);
+/// analyzer.finish(&mut lines);
+/// assert_eq!(lines.0, ["command", "param-range", "final"]);
+/// ```
+#[derive(Debug)]
+pub struct Analyzer {
+    decoder: Decoder,
+    memory: Memory,
+}
+
+/// What the rules remember from event to event.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    findings: [u64; 3],
+    /// Line ends other than CR LF were told, by sender.
+    pub(super) endings_told: [bool; 2],
+    /// Line errors that wait for the event of their byte: sender, place, rule.
+    faults: Vec<(Sender, u64, Rule)>,
+    last_seq: Option<u64>,
+}
+
+/// Most line errors that wait; further ones are told without an event.
+const FAULTS_MAX: usize = 1024;
+
+impl Analyzer {
+    /// An analyzer for one session of a dialect.
+    pub fn new(catalog: Arc<Catalog>, options: Options) -> Self {
+        Self { decoder: Decoder::new(catalog, &options), memory: Memory::default() }
+    }
+
+    /// Takes the next bytes of a sender. `faults`: line errors at bytes of this chunk, as position and rule.
+    pub fn push(&mut self, from: Sender, time: Option<Time>, bytes: &[u8], faults: &[(usize, Rule)], sink: &mut impl Sink) {
+        if !faults.is_empty() {
+            let start = self.decoder.counts().2.get(from.index()).copied().unwrap_or_default();
+            let room = FAULTS_MAX.saturating_sub(self.memory.faults.len());
+            self.memory.faults.extend(faults.iter().take(room).map(|&(at, rule)| (from, start + at as u64, rule)));
+        }
+        self.decoder.push(from, time, bytes, &mut Watch { sink, memory: &mut self.memory });
+    }
+
+    /// The recording is damaged or cut off from here on: says so in a finding.
+    pub fn damage(&mut self, message: String, sink: &mut impl Sink) {
+        let finding = Finding {
+            rule: Rule::CaptureDamaged,
+            seq: self.memory.last_seq,
+            time: None,
+            exchange: None,
+            message,
+            cite: None,
+            span: None,
+            related: None,
+        };
+        Watch { sink, memory: &mut self.memory }.report(finding);
+    }
+
+    /// The recording ends: gives what is left, and the summary.
+    pub fn finish(&mut self, sink: &mut impl Sink) -> Summary {
+        self.decoder.finish(&mut Watch { sink, memory: &mut self.memory });
+        let (events, exchanges, bytes) = self.decoder.counts();
+        Summary {
+            events,
+            exchanges,
+            findings: self.memory.findings,
+            bytes,
+            profile: self.decoder.profile().map(str::to_owned),
+        }
+    }
+}
+
+/// Runs the rules over what the decoder gives.
+struct Watch<'w, S> {
+    sink: &'w mut S,
+    memory: &'w mut Memory,
+}
+
+impl<S: Sink> Watch<'_, S> {
+    fn report(&mut self, finding: Finding) {
+        let at = match finding.rule.severity() {
+            Severity::Error => 0,
+            Severity::Warning => 1,
+            Severity::Info => 2,
+        };
+        if let Some(count) = self.memory.findings.get_mut(at) {
+            *count += 1;
+        }
+        self.sink.finding(&finding);
+    }
+
+    #[cold]
+    fn faults(&mut self, event: &Event<'_>) {
+        let end = event.offset + event.bytes.len() as u64;
+        let mut waiting = std::mem::take(&mut self.memory.faults);
+        waiting.retain(|&(from, at, rule)| {
+            let here = from == event.from && at < end;
+            if here {
+                self.report(rules::uart::finding(rule, event, at));
+            }
+            !here
+        });
+        self.memory.faults = waiting;
+    }
+}
+
+impl<S: Sink> Observer for Watch<'_, S> {
+    #[inline]
+    fn event(&mut self, event: &Event<'_>, facts: &Facts<'_>) {
+        self.memory.last_seq = Some(event.seq);
+        self.sink.event(event);
+        if !self.memory.faults.is_empty() {
+            self.faults(event);
+        }
+        let mut memory = std::mem::take(&mut self.memory.endings_told);
+        rules::event(event, facts, &mut memory, &mut |finding| self.report(finding));
+        self.memory.endings_told = memory;
+    }
+
+    fn notice(&mut self, notice: Notice, time: Option<Time>, catalog: &Catalog) {
+        let finding = rules::notice(notice, time, catalog);
+        self.report(finding);
+    }
+}

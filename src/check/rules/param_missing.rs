@@ -1,0 +1,27 @@
+//! # param-missing
+//! **Reports** fewer parameters than the manual asks for, or nothing where one must stand.
+//! **Matters because** the module answers `ERROR`.
+//! **Silent when** the manual lets the parameter out.
+//! **Example** `@0.0 > AT+CWJAP="home"\r\n`
+//! **Way out** give the parameters that the message names.
+
+use super::{About, Report, Rule};
+use crate::catalog::Shape;
+use crate::session::{Facts, Params, Value};
+
+pub(super) fn check(about: &About<'_>, facts: &Facts<'_>, shape: &Shape, params: Params<'_>, given: usize, report: Report<'_>) {
+    let catalog = facts.catalog;
+    let name = |at: usize| shape.fields.get(at).and_then(|field| field.param).and_then(|at| catalog.param(at)).map_or("", |p| &*p.name);
+    if given < shape.min {
+        let missing: Vec<String> = (given..shape.min).map(|at| format!("`{}`", name(at))).collect();
+        let message = format!("{} missing: {given} given, at least {} expected", missing.join(", "), shape.min);
+        report(about.finding(Rule::ParamMissing, message).cite(about.cite(facts)).0);
+    }
+    for (at, param) in params.iter().enumerate().take(shape.min) {
+        let field = shape.fields.get(at);
+        if param.value() == Value::Omitted && field.is_some_and(|field| !field.optional && field.param.is_some()) {
+            let message = format!("`{}` is empty, but must be given", param.name());
+            report(about.finding(Rule::ParamMissing, message).at(param.range()).cite(about.cite(facts)).0);
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! Protocol analyzer for modules that speak AT commands on a serial line.
+//!
+//! Bytes flow one way, and each layer knows only the ones before it: [`capture`] reads recordings, [`syntax`]
+//! frames bytes into lines, prompts and counted payloads, [`catalog`] holds the vendors' manuals as data,
+//! [`session`] decodes both directions into typed events, [`check`] holds them against the manual, [`report`]
+//! prints them.
+//!
+//! Without default features the crate is the sans-IO decoder and the catalogs: no file, no clock, no thread.
+
+pub mod catalog;
+#[cfg(feature = "capture")]
+pub mod capture;
+pub mod check;
+#[cfg(feature = "cli")]
+pub mod cli;
+pub mod escape;
+#[cfg(feature = "cli")]
+pub mod report;
+pub mod session;
+pub mod syntax;
+mod wire;
+
+pub use wire::{Sender, Time};

@@ -1,0 +1,545 @@
+//! The decoder: bytes of both directions in, typed events out. Sans-IO: no file, no clock, no thread.
+//!
+//! Chunk-blind: what it gives depends on the order of the bytes, never on how they were cut. It holds at most one line, one
+//! part of a payload and the queue of open exchanges.
+//! Trap: a change of sender is part of the order of the bytes. What waits for the next byte of its own sender (a line that ends
+//! in CR, a `>` that may have a space behind it) is settled when the other one speaks.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::event::{Event, EventKind, Name, Params, Slot};
+use super::exchange::{Ended, Exchange, PartOf, Stage, spec_of};
+use super::notice::{Facts, Notice, Observer};
+use super::state::{Change, State};
+use crate::catalog::{Catalog, Sends};
+use crate::syntax::command::Part;
+use crate::syntax::fields::Span;
+use crate::{Sender, Time};
+
+/// Longest line; what is longer is no line of any module, and becomes noise in pieces of this size.
+pub(crate) const LINE_MAX: usize = 64 * 1024;
+
+/// Most blank bytes ahead of a line.
+pub(crate) const LEAD_MAX: usize = 4096;
+
+/// Size of a payload's parts.
+pub const PART: usize = 1024 * 1024;
+
+/// Most exchanges that are kept open; the oldest is forgotten beyond.
+const OPEN_MAX: usize = 64;
+
+/// Most ended commands that are kept for what may still come of them.
+const ENDED_MAX: usize = 32;
+
+/// What the decoder may be told ahead.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// The product, by name or alias; unknown ones are ignored.
+    pub model: Option<String>,
+    /// The session starts at reset, in the manual's default state.
+    pub from_boot: bool,
+}
+
+/// One sender's side of the line.
+#[derive(Debug, Default)]
+pub(super) struct Side {
+    /// Bytes that no event has yet.
+    pub(super) carry: Vec<u8>,
+    /// Place of the first of them in the sender's stream.
+    pub(super) base: u64,
+    /// How many of them, behind the blanks ahead, are known to hold no line end.
+    pub(super) clear: usize,
+    times: VecDeque<(u64, Option<Time>)>,
+    pub(super) phase: Phase,
+}
+
+/// What a sender's bytes are for now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Phase {
+    #[default]
+    Lines,
+    /// Counted data.
+    Data(Data),
+    /// Data up to Ctrl-Z or Esc.
+    CtrlZ(Of),
+    /// Transparent mode.
+    Transparent(Of),
+}
+
+/// Counted data in progress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Data {
+    pub(super) of: Of,
+    pub(super) declared: u64,
+    /// What is still to come, the part in work included.
+    pub(super) left: u64,
+    pub(super) part: u64,
+    /// Of the module's data: how many bytes of the part had come when the host sent its next command.
+    pub(super) doubt: Option<usize>,
+}
+
+impl Data {
+    pub(super) fn new(of: Of, declared: u64) -> Self {
+        Self { of, declared, left: declared, part: 0, doubt: None }
+    }
+
+    /// Size of the part in work.
+    pub(super) fn part_size(&self) -> usize {
+        usize::try_from(self.left).unwrap_or(PART).min(PART)
+    }
+}
+
+/// What data belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Of {
+    pub(super) exchange: Option<u64>,
+    pub(super) owner: Owner,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Owner {
+    Command(Option<u32>),
+    Line(u32),
+}
+
+impl Side {
+    fn stamp(&mut self, at: u64, time: Option<Time>) {
+        if self.times.back().is_none_or(|last| last.1 != time) {
+            self.times.push_back((at, time));
+        }
+    }
+
+    /// Time of a byte; asked in the order of the stream.
+    pub(super) fn time_at(&mut self, offset: u64) -> Option<Time> {
+        while self.times.get(1).is_some_and(|next| next.0 <= offset) {
+            self.times.pop_front();
+        }
+        self.times.front().and_then(|first| first.1)
+    }
+
+    /// Time of a byte further on.
+    pub(super) fn time_ahead(&self, offset: u64) -> Option<Time> {
+        self.times.iter().take_while(|entry| entry.0 <= offset).last().and_then(|entry| entry.1)
+    }
+}
+
+/// Decodes one session.
+#[derive(Debug)]
+pub(crate) struct Decoder {
+    pub(crate) catalog: Arc<Catalog>,
+    pub(super) model: Option<u16>,
+    pub(super) profile: Option<u16>,
+    pub(super) state: State,
+    pub(super) sides: [Side; 2],
+    last: Option<Sender>,
+    pub(super) now: Option<Time>,
+    pub(super) seq: u64,
+    pub(super) exchanges: u64,
+    bytes: [u64; 2],
+    pub(super) open: VecDeque<Exchange>,
+    spare: Vec<Exchange>,
+    pub(super) ended: VecDeque<Ended>,
+    /// A data phase that was refused: what the host may still send of it.
+    pub(super) refused: Option<(Of, Option<u64>)>,
+    /// The host's last event was the end of counted data.
+    pub(super) after_data: Option<(Of, u64)>,
+    pub(super) host_seen: bool,
+    pub(super) module_seen: bool,
+    pub(super) booting: bool,
+    /// Data has begun that the module has not asked for; told once its event is there.
+    pub(super) early: Option<Notice>,
+    /// The newest command that the catalog knows.
+    pub(super) newest: Option<(u32, super::Form)>,
+    pub(super) spans: Vec<Span>,
+    pub(super) slots: Vec<Slot>,
+    pub(super) trial: Vec<Slot>,
+    pub(super) parts: Vec<Part>,
+    pub(super) pending: Vec<Change>,
+    /// The recording has ended; what is left is cut off.
+    pub(super) closing: bool,
+}
+
+impl Decoder {
+    pub(crate) fn new(catalog: Arc<Catalog>, options: &Options) -> Self {
+        let model = options.model.as_deref().and_then(|name| catalog.model(name));
+        let mut state = State::new(&catalog);
+        if options.from_boot {
+            state.reset(&catalog, true);
+        }
+        Self {
+            model,
+            profile: None,
+            state,
+            sides: Default::default(),
+            last: None,
+            now: None,
+            seq: 0,
+            exchanges: 0,
+            bytes: [0; 2],
+            open: VecDeque::new(),
+            spare: Vec::new(),
+            ended: VecDeque::new(),
+            refused: None,
+            after_data: None,
+            host_seen: false,
+            module_seen: false,
+            booting: false,
+            early: None,
+            newest: None,
+            spans: Vec::new(),
+            slots: Vec::new(),
+            trial: Vec::new(),
+            parts: Vec::new(),
+            pending: Vec::new(),
+            closing: false,
+            catalog,
+        }
+    }
+
+    /// Events so far, exchanges so far, bytes of host and module.
+    pub(crate) fn counts(&self) -> (u64, u64, [u64; 2]) {
+        (self.seq, self.exchanges, self.bytes)
+    }
+
+    /// The firmware generation that traffic told.
+    pub(crate) fn profile(&self) -> Option<&str> {
+        self.profile.and_then(|at| self.catalog.profiles.get(usize::from(at))).map(|profile| &*profile.name)
+    }
+
+    /// Takes the next bytes of a sender.
+    pub(crate) fn push<O: Observer>(&mut self, from: Sender, time: Option<Time>, bytes: &[u8], obs: &mut O) {
+        if bytes.is_empty() {
+            return;
+        }
+        if self.last != Some(from) {
+            if self.last.is_some() {
+                self.run_carry(from.peer(), true, obs);
+            }
+            self.last = Some(from);
+        }
+        self.now = time;
+        if from == Sender::Module {
+            self.module_seen = true;
+        }
+        let [host, module] = &mut self.sides;
+        let side = match from {
+            Sender::Host => host,
+            Sender::Module => module,
+        };
+        let end = side.base + side.carry.len() as u64;
+        side.stamp(end, time);
+        if let Some(count) = self.bytes.get_mut(from.index()) {
+            *count += bytes.len() as u64;
+        }
+        if side.carry.is_empty() {
+            let done = self.run(from, bytes, false, obs);
+            let side = self.side(from);
+            side.carry.extend_from_slice(bytes.get(done..).unwrap_or_default());
+        } else {
+            side.carry.extend_from_slice(bytes);
+            self.run_carry(from, false, obs);
+        }
+    }
+
+    /// The recording ends: gives what is left.
+    pub(crate) fn finish<O: Observer>(&mut self, obs: &mut O) {
+        if let Some(last) = self.last {
+            self.run_carry(last.peer(), true, obs);
+            self.run_carry(last, true, obs);
+        }
+        self.closing = true;
+        for from in [Sender::Host, Sender::Module] {
+            self.run_carry(from, true, obs);
+            self.close_side(from, obs);
+        }
+        self.drop_overdue(obs);
+    }
+
+    pub(super) fn side(&mut self, from: Sender) -> &mut Side {
+        let [host, module] = &mut self.sides;
+        match from {
+            Sender::Host => host,
+            Sender::Module => module,
+        }
+    }
+
+    pub(super) fn run_carry<O: Observer>(&mut self, from: Sender, settle: bool, obs: &mut O) {
+        let mut carry = std::mem::take(&mut self.side(from).carry);
+        if carry.is_empty() {
+            self.side(from).carry = carry;
+            return;
+        }
+        let done = self.run(from, &carry, settle, obs);
+        if done >= carry.len() {
+            carry.clear();
+        } else if done > 0 {
+            carry.drain(..done);
+        }
+        if carry.capacity() > 2 * PART {
+            carry.shrink_to(PART);
+        }
+        self.side(from).carry = carry;
+    }
+
+    /// Works through bytes; gives how many of them are done.
+    fn run<O: Observer>(&mut self, from: Sender, bytes: &[u8], settle: bool, obs: &mut O) -> usize {
+        let catalog = Arc::clone(&self.catalog);
+        match from {
+            Sender::Host => self.run_host(&catalog, bytes, settle, obs),
+            Sender::Module => self.run_module(&catalog, bytes, settle, obs),
+        }
+    }
+
+    /// What no rule could finish when the recording ended.
+    fn close_side<O: Observer>(&mut self, from: Sender, obs: &mut O) {
+        let carry = std::mem::take(&mut self.side(from).carry);
+        if carry.is_empty() {
+            return;
+        }
+        let catalog = Arc::clone(&self.catalog);
+        match self.side(from).phase {
+            Phase::Data(data) => {
+                self.give_payload(&catalog, from, &carry, Some(data), data.of, obs);
+            }
+            Phase::CtrlZ(of) => {
+                self.give_payload(&catalog, from, &carry, None, of, obs);
+            }
+            Phase::Transparent(of) => {
+                self.give(&catalog, from, &carry, of.exchange, EventKind::Passthrough, obs);
+            }
+            Phase::Lines => match from {
+                Sender::Host => self.host_rest(&catalog, &carry, obs),
+                Sender::Module => self.module_rest(&catalog, &carry, obs),
+            },
+        }
+    }
+
+    /// Gives an event of bytes alone.
+    pub(super) fn give<O: Observer>(
+        &mut self,
+        catalog: &Catalog,
+        from: Sender,
+        bytes: &[u8],
+        exchange: Option<u64>,
+        kind: EventKind<'_>,
+        obs: &mut O,
+    ) -> u64 {
+        self.give_with(catalog, from, bytes, exchange, kind, |facts| facts, obs)
+    }
+
+    /// Gives an event with what is known of it. The event's bytes are the next ones of its sender.
+    #[inline]
+    #[allow(clippy::too_many_arguments)]
+    pub(super) fn give_with<'f, O: Observer>(
+        &'f mut self,
+        catalog: &'f Catalog,
+        from: Sender,
+        bytes: &[u8],
+        exchange: Option<u64>,
+        kind: EventKind<'_>,
+        facts: impl FnOnce(Facts<'f>) -> Facts<'f>,
+        obs: &mut O,
+    ) -> u64 {
+        let seq = self.seq;
+        self.seq += 1;
+        let side = self.side(from);
+        let offset = side.base;
+        let time = side.time_at(offset);
+        side.base += bytes.len() as u64;
+        side.clear = 0;
+        let known = facts(Facts {
+            catalog,
+            state: &self.state,
+            model: self.model,
+            command: None,
+            line: None,
+            ending: None,
+            cut: self.closing,
+        });
+        obs.event(&Event { seq, from, time, offset, bytes, exchange, kind }, &known);
+        seq
+    }
+
+    /// Gives data of either side; says so where it is not what was announced.
+    pub(super) fn give_payload<O: Observer>(
+        &mut self,
+        catalog: &Catalog,
+        from: Sender,
+        bytes: &[u8],
+        data: Option<Data>,
+        of: Of,
+        obs: &mut O,
+    ) -> u64 {
+        let text;
+        let name = match of.owner {
+            Owner::Line(at) => catalog.lines.get(at as usize).map_or(Name::known(""), |line| Name::known(&line.name)),
+            Owner::Command(Some(at)) => catalog.commands.get(at as usize).map_or(Name::known(""), |c| Name::known(&c.name)),
+            Owner::Command(None) => {
+                text = String::new();
+                Name::raw_command(text.as_bytes())
+            }
+        };
+        let part = data.filter(|data| data.declared > PART as u64).map(|data| data.part);
+        let kind = EventKind::Payload { of: name, declared: data.map(|data| data.declared), part };
+        self.give(catalog, from, bytes, of.exchange, kind, obs)
+    }
+
+    pub(super) fn notice<O: Observer>(&mut self, notice: Notice, obs: &mut O) {
+        let catalog = Arc::clone(&self.catalog);
+        obs.notice(notice, self.now, &catalog);
+    }
+
+    // ---- exchanges
+
+    pub(super) fn new_exchange(&mut self) -> Exchange {
+        let id = self.exchanges;
+        self.exchanges += 1;
+        let mut exchange = self.spare.pop().unwrap_or_default();
+        exchange.reuse(id);
+        exchange
+    }
+
+    pub(super) fn open_exchange(&mut self, exchange: Exchange) {
+        if self.open.len() >= OPEN_MAX
+            && let Some(oldest) = self.open.pop_front()
+        {
+            self.spare.push(oldest);
+        }
+        self.open.push_back(exchange);
+    }
+
+    /// Takes an exchange out of the queue and remembers what may still come of it.
+    pub(super) fn close_exchange(&mut self, at: usize, remember: bool) {
+        let Some(exchange) = self.open.remove(at) else { return };
+        if remember {
+            let catalog = Arc::clone(&self.catalog);
+            for part in &exchange.parts {
+                let Some(spec) = spec_of(&catalog, *part) else { continue };
+                if spec.later.is_empty() && spec.after.is_empty() {
+                    continue;
+                }
+                if self.ended.len() >= ENDED_MAX {
+                    self.ended.pop_front();
+                }
+                let command = part.command.unwrap_or_default();
+                self.ended.push_back(Ended { id: exchange.id, command, form: part.form, delivered: false, reading: false });
+            }
+        }
+        let id = exchange.id;
+        if self.spare.len() < 8 {
+            self.spare.push(exchange);
+        }
+        // The host's data of this exchange is over, however much of it came.
+        if matches!(self.side(Sender::Host).phase, Phase::Data(Data { of, .. }) | Phase::CtrlZ(of) if of.exchange == Some(id)) {
+            self.side(Sender::Host).phase = Phase::Lines;
+        }
+    }
+
+    pub(super) fn first_command(exchange: &Exchange) -> Option<(u32, super::Form)> {
+        exchange.parts.first().and_then(|part| part.command.map(|command| (command, part.form)))
+    }
+
+    /// Gives up exchanges whose documented maximum has passed: time went on without them.
+    pub(super) fn drop_overdue<O: Observer>(&mut self, obs: &mut O) {
+        let Some(now) = self.now else { return };
+        let mut at = 0;
+        while let Some(exchange) = self.open.get(at) {
+            let overdue = match (exchange.ended, exchange.timeout, exchange.stage) {
+                (Some(ended), Some(limit), Stage::Answer | Stage::Prompt(_) | Stage::Sent) => {
+                    now.since(ended) > Time::from_millis(limit) && self.module_seen
+                }
+                _ => false,
+            };
+            if overdue {
+                self.lose_exchange(at, "the documented maximum response time has passed", obs);
+            } else {
+                at += 1;
+            }
+        }
+    }
+
+    /// An exchange will not be ended any more.
+    pub(super) fn lose_exchange<O: Observer>(&mut self, at: usize, because: &'static str, obs: &mut O) {
+        let Some(exchange) = self.open.get(at) else { return };
+        let notice = Notice::MissingFinal {
+            seq: exchange.seq,
+            exchange: exchange.id,
+            time: exchange.ended,
+            limit: exchange.timeout,
+            command: Self::first_command(exchange),
+            because,
+        };
+        self.close_exchange(at, false);
+        self.notice(notice, obs);
+    }
+
+    /// Something of the exchange at `at` came: what was asked before it and has nothing yet will get nothing.
+    pub(super) fn skip_unanswered<O: Observer>(&mut self, at: usize, obs: &mut O) -> usize {
+        let mut at = at;
+        let mut before = 0;
+        while before < at {
+            let silent = self.open.get(before).is_some_and(|exchange| {
+                !exchange.answered && matches!(exchange.stage, Stage::Answer | Stage::Prompt(false))
+            });
+            if silent {
+                self.lose_exchange(before, "a later command was answered", obs);
+                at -= 1;
+            } else {
+                before += 1;
+            }
+        }
+        at
+    }
+
+    /// The data phase of the open exchange `id` begins (or goes on) with the host's next byte.
+    pub(super) fn start_data(&mut self, catalog: &Catalog, at: usize) {
+        let Some(exchange) = self.open.get_mut(at) else { return };
+        let owner = Owner::Command(exchange.data_part.and_then(|at| exchange.parts.get(at)).and_then(|part| part.command));
+        let of = Of { exchange: Some(exchange.id), owner };
+        let declared = exchange.declared;
+        exchange.stage = Stage::Data;
+        match exchange.sends(catalog) {
+            Some(Sends::CtrlZ) => self.side(Sender::Host).phase = Phase::CtrlZ(of),
+            Some(Sends::Transparent) => {
+                self.side(Sender::Host).phase = Phase::Transparent(of);
+                self.side(Sender::Module).phase = Phase::Transparent(of);
+            }
+            _ => match declared {
+                Some(0) => {
+                    if let Some(exchange) = self.open.get_mut(at) {
+                        exchange.stage = Stage::Sent;
+                    }
+                }
+                Some(declared) => self.side(Sender::Host).phase = Phase::Data(Data::new(of, declared)),
+                None => {}
+            },
+        }
+    }
+
+    pub(super) fn params<'a>(&'a self, catalog: &'a Catalog, bytes: &'a [u8]) -> Params<'a> {
+        Params { bytes, slots: &self.slots, catalog }
+    }
+
+    pub(super) fn apply_pending(&mut self) {
+        let pending = std::mem::take(&mut self.pending);
+        for change in &pending {
+            self.state.apply(*change);
+        }
+        self.pending = pending;
+        self.pending.clear();
+    }
+
+    /// The parts of an exchange as the catalog knows them.
+    pub(super) fn is_open(&self, command: u32, form: super::Form) -> Option<usize> {
+        self.open.iter().position(|exchange| exchange.has(command, form))
+    }
+
+    pub(super) fn is_open_command(&self, command: u32) -> Option<usize> {
+        self.open.iter().position(|exchange| exchange.has_command(command))
+    }
+
+    pub(super) fn part_of(command: Option<u32>, form: super::Form) -> PartOf {
+        PartOf { command, form }
+    }
+}

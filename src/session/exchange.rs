@@ -1,0 +1,181 @@
+//! Open exchanges: who waits for which answer.
+//!
+//! A queue, because hosts do not wait: a result code ends the oldest exchange that can take it at its stage.
+
+use super::event::Form;
+use super::state::Change;
+use crate::Time;
+use crate::catalog::{Catalog, FormSpec, Sends};
+
+/// How far an exchange is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// Waits for its final result.
+    Answer,
+    /// Waits for the prompt; the flag: `OK` came ahead of it.
+    Prompt(bool),
+    /// The prompt came (or the host did not wait for it); data flows.
+    Data,
+    /// All data was sent; waits for the result of that.
+    Sent,
+}
+
+/// A command of an exchange: positions in the catalog.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct PartOf {
+    /// `None`: no catalog knows it.
+    pub(crate) command: Option<u32>,
+    pub(crate) form: Form,
+}
+
+/// A command line and what answers it.
+#[derive(Clone, Debug)]
+pub(crate) struct Exchange {
+    pub(crate) id: u64,
+    /// Its (first) command's event.
+    pub(crate) seq: u64,
+    pub(crate) parts: Vec<PartOf>,
+    pub(crate) stage: Stage,
+    /// Time of the last byte that the host sent for it.
+    pub(crate) ended: Option<Time>,
+    /// The command line as it was sent, as far as [`TEXT_MAX`].
+    pub(crate) text: Vec<u8>,
+    /// How much of `text` came back; all of it once the echo is complete.
+    pub(crate) echoed: usize,
+    /// The first bytes of the data, for modules that echo it.
+    pub(crate) sent: Vec<u8>,
+    /// An information response came.
+    pub(crate) answered: bool,
+    /// What success makes of the state.
+    pub(crate) changes: Vec<Change>,
+    /// Announced size of the data.
+    pub(crate) declared: Option<u64>,
+    /// The prompt came.
+    pub(crate) prompted: bool,
+    /// Documented maximum response time in milliseconds.
+    pub(crate) timeout: Option<u64>,
+    /// The data phase's command, by its place in `parts`.
+    pub(crate) data_part: Option<usize>,
+}
+
+/// How much of a command line is kept for its echo.
+pub(crate) const TEXT_MAX: usize = 2048;
+
+impl Default for Exchange {
+    fn default() -> Self {
+        Self {
+            id: 0,
+            seq: 0,
+            parts: Vec::new(),
+            stage: Stage::Answer,
+            ended: None,
+            text: Vec::new(),
+            echoed: 0,
+            sent: Vec::new(),
+            answered: false,
+            changes: Vec::new(),
+            declared: None,
+            prompted: false,
+            timeout: None,
+            data_part: None,
+        }
+    }
+}
+
+impl Exchange {
+    /// Makes a used one new, keeping its buffers.
+    pub(crate) fn reuse(&mut self, id: u64) {
+        self.id = id;
+        self.parts.clear();
+        self.stage = Stage::Answer;
+        self.ended = None;
+        self.text.clear();
+        self.echoed = 0;
+        self.sent.clear();
+        self.answered = false;
+        self.changes.clear();
+        self.declared = None;
+        self.prompted = false;
+        self.timeout = None;
+        self.data_part = None;
+    }
+
+    /// The catalog's word on each of its commands.
+    pub(crate) fn specs<'c>(&self, catalog: &'c Catalog) -> impl Iterator<Item = &'c FormSpec> + use<'c, '_> {
+        self.parts.iter().filter_map(|part| spec_of(catalog, *part))
+    }
+
+    /// The data phase's form.
+    pub(crate) fn data_spec<'c>(&self, catalog: &'c Catalog) -> Option<&'c FormSpec> {
+        self.data_part.and_then(|at| self.parts.get(at)).and_then(|part| spec_of(catalog, *part))
+    }
+
+    pub(crate) fn sends<'c>(&self, catalog: &'c Catalog) -> Option<&'c Sends> {
+        self.data_spec(catalog).and_then(|spec| spec.data.as_ref()).map(|data| &data.sends)
+    }
+
+    /// Whether a result may end it, or take it a stage on, now.
+    pub(crate) fn takes(&self, catalog: &Catalog, result: &str, failure: bool) -> bool {
+        match self.stage {
+            Stage::Answer | Stage::Prompt(false) => {
+                let mut known = false;
+                for spec in self.specs(catalog) {
+                    known = true;
+                    if spec.finals.iter().any(|name| **name == *result) {
+                        return true;
+                    }
+                }
+                // Nobody knows what an unknown command may answer.
+                !known || failure
+            }
+            Stage::Prompt(true) | Stage::Data | Stage::Sent => {
+                let then = self.data_spec(catalog).and_then(|spec| spec.data.as_ref().map(|data| (&data.then, &spec.finals)));
+                match then {
+                    Some((then, finals)) if then.is_empty() => finals.iter().any(|name| **name == *result) || failure,
+                    Some((then, _)) => then.iter().any(|name| **name == *result) || failure,
+                    None => failure,
+                }
+            }
+        }
+    }
+
+    /// Whether a result means success at its stage.
+    pub(crate) fn succeeds(&self, catalog: &Catalog, result: &str, ok: bool) -> bool {
+        let data = self.data_spec(catalog).and_then(|spec| spec.data.as_ref());
+        let first = match self.stage {
+            Stage::Data | Stage::Sent => data.and_then(|data| data.then.first()),
+            _ => None,
+        };
+        let first = first.or_else(|| self.specs(catalog).next().and_then(|spec| spec.finals.first()));
+        match first {
+            Some(first) => **first == *result || (ok && !self.specs(catalog).any(|spec| spec.fails.iter().any(|f| **f == *result))),
+            None => ok,
+        }
+    }
+
+    /// Whether it has a command of that name and form.
+    pub(crate) fn has(&self, command: u32, form: Form) -> bool {
+        self.parts.iter().any(|part| part.command == Some(command) && part.form == form)
+    }
+
+    /// Whether it has a command of that name.
+    pub(crate) fn has_command(&self, command: u32) -> bool {
+        self.parts.iter().any(|part| part.command == Some(command))
+    }
+}
+
+pub(crate) fn spec_of(catalog: &Catalog, part: PartOf) -> Option<&FormSpec> {
+    catalog.commands.get(part.command? as usize)?.form(part.form)
+}
+
+/// A command that has ended, for what may still come of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ended {
+    pub(crate) id: u64,
+    pub(crate) command: u32,
+    pub(crate) form: Form,
+    /// Its delayed result came.
+    pub(crate) delivered: bool,
+    /// Data of it came, and no end mark yet.
+    pub(crate) reading: bool,
+}

@@ -1,0 +1,503 @@
+//! The host's side: command lines, data, transparent mode.
+
+use super::decoder::{Data, Decoder, LEAD_MAX, LINE_MAX, Of, Owner, PART, Phase};
+use super::event::{EventKind, Form, Name, Params};
+use super::exchange::{Exchange, Stage, TEXT_MAX};
+use super::matching::{self, NO_FIT, Strictness};
+use super::notice::{CommandFacts, Notice, Observer};
+use super::state::Scope;
+use crate::catalog::{Catalog, FormSpec, Sends};
+use crate::syntax::{command, fields, framing};
+use crate::{Sender, Time};
+
+/// Silence that makes a `+++` an escape: the module's packets are 20 ms apart (ESP-AT manual §4.5).
+const ESCAPE_SILENCE: Time = Time::from_millis(20);
+
+impl Decoder {
+    pub(super) fn run_host<O: Observer>(&mut self, catalog: &Catalog, bytes: &[u8], settle: bool, obs: &mut O) -> usize {
+        let mut done = 0;
+        while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
+            let used = match self.side(Sender::Host).phase {
+                Phase::Lines => self.host_line(catalog, rest, settle, obs),
+                Phase::Data(data) => self.host_data(catalog, rest, data, obs),
+                Phase::CtrlZ(of) => self.host_ctrl_z(catalog, rest, of, obs),
+                Phase::Transparent(of) => self.host_transparent(catalog, rest, of, settle, obs),
+            };
+            if used == 0 {
+                break;
+            }
+            done += used;
+        }
+        done
+    }
+
+    fn host_line<O: Observer>(&mut self, catalog: &Catalog, rest: &[u8], settle: bool, obs: &mut O) -> usize {
+        let start = framing::lead(rest);
+        if start > LEAD_MAX {
+            return self.host_noise(catalog, rest, LEAD_MAX, obs);
+        }
+        let Some(body) = rest.get(start..).filter(|body| !body.is_empty()) else { return 0 };
+        if body.first() == Some(&b'+') && b"+++".starts_with(body.get(..3).unwrap_or(body)) {
+            match body.get(3) {
+                // A line of its own is just text.
+                Some(b'\r' | b'\n') => {}
+                None if !settle || body.len() < 3 => return 0,
+                _ => {
+                    let bytes = rest.get(..start + 3).unwrap_or(rest);
+                    self.give(catalog, Sender::Host, bytes, None, EventKind::Passthrough, obs);
+                    return bytes.len();
+                }
+            }
+        }
+        let starts_command = match body {
+            [b'A' | b'a'] => !settle,
+            [b'A' | b'a', second, ..] => b"Tt/".contains(second),
+            _ => false,
+        };
+        if !starts_command && self.takes_data_early(catalog, obs) {
+            // What was blank ahead of a line is data now.
+            return if matches!(self.side(Sender::Host).phase, Phase::Lines) { 0 } else { self.run_host(catalog, rest, settle, obs) };
+        }
+        let clear = self.side(Sender::Host).clear;
+        let cut = match framing::line_from(rest, start, clear.min(body.len())) {
+            Ok((_, line)) => Some(line),
+            Err(_) if settle => framing::line_at_end(rest).map(|(line, _)| line),
+            Err(_) => None,
+        };
+        let Some(line) = cut else {
+            if body.len() > LINE_MAX {
+                return self.host_noise(catalog, rest, LINE_MAX, obs);
+            }
+            self.side(Sender::Host).clear = body.iter().rposition(|&b| b != b'\r').map_or(0, |last| last + 1);
+            return 0;
+        };
+        if command::is_command(line.content) {
+            self.command_line(catalog, &line, obs);
+            return line.bytes.len();
+        }
+        // Bytes of a break or of another speed ahead of a command.
+        let junk = line.content.iter().take_while(|b| !(0x21..0x7F).contains(*b)).count();
+        if junk > 0 && line.content.get(junk..).is_some_and(command::is_command) {
+            return self.host_noise(catalog, rest, start + junk, obs);
+        }
+        let len = line.bytes.len();
+        self.host_noise(catalog, rest, len, obs)
+    }
+
+    fn host_noise<O: Observer>(&mut self, catalog: &Catalog, rest: &[u8], len: usize, obs: &mut O) -> usize {
+        let bytes = rest.get(..len).unwrap_or(rest);
+        let seq = self.give(catalog, Sender::Host, bytes, None, EventKind::Noise, obs);
+        if let Some((of, declared)) = self.after_data.take()
+            && framing::lead(bytes) < bytes.len()
+        {
+            let actual = declared + bytes.len() as u64;
+            let from = Sender::Host;
+            self.notice(Notice::PayloadLength { seq, exchange: of.exchange, from, declared, actual, more: true }, obs);
+        }
+        bytes.len()
+    }
+
+    /// The end of the recording, in the middle of a line.
+    pub(super) fn host_rest<O: Observer>(&mut self, catalog: &Catalog, rest: &[u8], obs: &mut O) {
+        let start = framing::lead(rest);
+        let content = rest.get(start..).unwrap_or_default().trim_ascii_end();
+        if command::is_command(content) {
+            let line = framing::Line { bytes: rest, start, content, ending: framing::Ending::CrLf };
+            self.command_line(catalog, &line, obs);
+        } else {
+            self.give(catalog, Sender::Host, rest, None, EventKind::Noise, obs);
+        }
+    }
+
+    /// The host sends something that is no command: is it data that the module has not asked for?
+    fn takes_data_early<O: Observer>(&mut self, catalog: &Catalog, obs: &mut O) -> bool {
+        let waiting = self.open.iter().position(|exchange| {
+            matches!(exchange.stage, Stage::Prompt(_))
+                && !matches!(exchange.sends(catalog), Some(Sends::Transparent) | None)
+                && (exchange.declared.is_some_and(|n| n > 0) || exchange.sends(catalog) == Some(&Sends::CtrlZ))
+        });
+        if let Some(at) = waiting {
+            let seq = self.seq;
+            let (exchange, command) = match self.open.get(at) {
+                Some(open) => (Some(open.id), Self::first_command(open)),
+                None => (None, None),
+            };
+            self.start_data(catalog, at);
+            if self.module_seen {
+                self.early = Some(Notice::PayloadBeforePrompt { seq, exchange, refused: false, command });
+            }
+            return true;
+        }
+        let Some((of, declared)) = self.refused.take() else { return false };
+        self.side(Sender::Host).phase = match declared {
+            Some(declared) if declared > 0 => Phase::Data(Data::new(of, declared)),
+            _ => Phase::CtrlZ(of),
+        };
+        let command = match of.owner {
+            Owner::Command(Some(command)) => Some((command, Form::Set)),
+            _ => None,
+        };
+        let _ = obs;
+        self.early = Some(Notice::PayloadBeforePrompt { seq: self.seq, exchange: of.exchange, refused: true, command });
+        true
+    }
+
+    /// Gives the data's part that was announced too early its notice.
+    fn give_early<O: Observer>(&mut self, seq: u64, obs: &mut O) {
+        if let Some(mut notice) = self.early.take() {
+            if let Notice::PayloadBeforePrompt { seq: place, .. } = &mut notice {
+                *place = seq;
+            }
+            self.notice(notice, obs);
+        }
+    }
+
+    fn host_data<O: Observer>(&mut self, catalog: &Catalog, rest: &[u8], data: Data, obs: &mut O) -> usize {
+        let size = data.part_size();
+        let ends = self.early_end(catalog, data.of);
+        let clear = self.side(Sender::Host).clear;
+        if let Some(ends) = ends {
+            let window = rest.get(..size.min(rest.len())).unwrap_or(rest);
+            let from = clear.saturating_sub(ends.len());
+            if let Some(at) = memchr::memmem::find(window.get(from..).unwrap_or_default(), ends) {
+                let bytes = rest.get(..from + at + ends.len()).unwrap_or(rest);
+                self.keep_sent(data.of, bytes);
+                let seq = self.give_payload(catalog, Sender::Host, bytes, Some(data), data.of, obs);
+                self.give_early(seq, obs);
+                self.data_done(data.of, bytes.len());
+                return bytes.len();
+            }
+        }
+        let Some(bytes) = rest.get(..size) else {
+            self.side(Sender::Host).clear = rest.len();
+            return 0;
+        };
+        self.keep_sent(data.of, bytes);
+        let seq = self.give_payload(catalog, Sender::Host, bytes, Some(data), data.of, obs);
+        self.give_early(seq, obs);
+        let left = data.left - size as u64;
+        if left == 0 {
+            self.data_done(data.of, size);
+            self.after_data = Some((data.of, data.declared));
+        } else {
+            self.side(Sender::Host).phase = Phase::Data(Data { left, part: data.part + 1, ..data });
+        }
+        size
+    }
+
+    /// The two characters that end counted data early, where the command has such.
+    fn early_end<'c>(&self, catalog: &'c Catalog, of: Of) -> Option<&'c [u8]> {
+        let exchange = self.open.iter().find(|exchange| Some(exchange.id) == of.exchange)?;
+        let data = exchange.data_spec(catalog)?.data.as_ref()?;
+        data.ends.as_deref().map(str::as_bytes)
+    }
+
+    fn keep_sent(&mut self, of: Of, bytes: &[u8]) {
+        if let Some(exchange) = self.open.iter_mut().find(|exchange| Some(exchange.id) == of.exchange) {
+            let room = 256_usize.saturating_sub(exchange.sent.len());
+            exchange.sent.extend(bytes.iter().take(room));
+        }
+    }
+
+    /// All data was sent; `len`: of its last part.
+    fn data_done(&mut self, of: Of, len: usize) {
+        let side = self.side(Sender::Host);
+        side.phase = Phase::Lines;
+        let end = side.time_ahead((side.base + len as u64).saturating_sub(1 + len as u64)).or(None);
+        let now = self.now.or(end);
+        if let Some(exchange) = self.open.iter_mut().find(|exchange| Some(exchange.id) == of.exchange) {
+            exchange.stage = Stage::Sent;
+            exchange.ended = now;
+        }
+    }
+
+    fn host_ctrl_z<O: Observer>(&mut self, catalog: &Catalog, rest: &[u8], of: Of, obs: &mut O) -> usize {
+        let clear = self.side(Sender::Host).clear.min(rest.len());
+        let window = rest.get(..rest.len().min(PART)).unwrap_or(rest);
+        match window.get(clear..).and_then(|new| memchr::memchr2(0x1A, 0x1B, new)) {
+            Some(at) => {
+                let bytes = rest.get(..=clear + at).unwrap_or(rest);
+                let seq = self.give_payload(catalog, Sender::Host, bytes, None, of, obs);
+                self.give_early(seq, obs);
+                self.data_done(of, bytes.len());
+                bytes.len()
+            }
+            None if window.len() >= PART => {
+                let seq = self.give_payload(catalog, Sender::Host, window, None, of, obs);
+                self.give_early(seq, obs);
+                window.len()
+            }
+            None => {
+                self.side(Sender::Host).clear = rest.len();
+                0
+            }
+        }
+    }
+
+    /// Transparent mode: all is data until a `+++` alone.
+    fn host_transparent<O: Observer>(
+        &mut self,
+        catalog: &Catalog,
+        rest: &[u8],
+        of: Of,
+        settle: bool,
+        obs: &mut O,
+    ) -> usize {
+        let clear = self.side(Sender::Host).clear;
+        let window = rest.get(..rest.len().min(PART)).unwrap_or(rest);
+        let mut from = clear.saturating_sub(8);
+        while let Some(at) = memchr::memmem::find(window.get(from..).unwrap_or_default(), b"+++").map(|at| from + at) {
+            match self.escape_at(rest, at, settle) {
+                Some(true) => {
+                    if let Some(data) = rest.get(..at).filter(|data| !data.is_empty()) {
+                        self.give(catalog, Sender::Host, data, of.exchange, EventKind::Passthrough, obs);
+                    }
+                    let escape = rest.get(at..at + 3).unwrap_or_default();
+                    self.give(catalog, Sender::Host, escape, of.exchange, EventKind::Passthrough, obs);
+                    self.leave_transparent(catalog, of, obs);
+                    return at + 3;
+                }
+                Some(false) => from = at + 3,
+                // The byte behind it decides.
+                None => {
+                    self.side(Sender::Host).clear = at;
+                    return 0;
+                }
+            }
+        }
+        if settle || window.len() >= PART {
+            self.give(catalog, Sender::Host, window, of.exchange, EventKind::Passthrough, obs);
+            return window.len();
+        }
+        self.side(Sender::Host).clear = rest.len();
+        0
+    }
+
+    /// Whether the `+++` at `at` is an escape; `None` where the next byte must tell.
+    fn escape_at(&mut self, rest: &[u8], at: usize, settle: bool) -> Option<bool> {
+        let side = self.side(Sender::Host);
+        let base = side.base;
+        let first = side.time_ahead(base + at as u64);
+        let before = (at > 0).then(|| side.time_ahead(base + at as u64 - 1)).flatten();
+        let silent = |a: Option<Time>, b: Option<Time>| match (a, b) {
+            (Some(a), Some(b)) => b.since(a) >= ESCAPE_SILENCE,
+            _ => false,
+        };
+        // In the same packet as other data it is data; without a clock only what follows can tell.
+        if at > 0 && first.is_some() && !silent(before, first) {
+            return Some(false);
+        }
+        if at > 0 && first.is_none() && rest.get(at - 1) == Some(&b'+') {
+            return Some(false);
+        }
+        match rest.get(at + 3..) {
+            None | Some([]) => settle.then_some(true),
+            Some([b'A' | b'a']) if !settle => None,
+            Some([b'A' | b'a', b'T' | b't', ..]) => Some(true),
+            Some(_) => Some(silent(first, side.time_ahead(base + at as u64 + 3))),
+        }
+    }
+
+    fn leave_transparent<O: Observer>(&mut self, catalog: &Catalog, of: Of, obs: &mut O) {
+        // What the module has sent so far was still data.
+        self.run_carry(Sender::Module, true, obs);
+        self.side(Sender::Host).phase = Phase::Lines;
+        self.side(Sender::Module).phase = Phase::Lines;
+        if let Some(at) = self.open.iter().position(|exchange| Some(exchange.id) == of.exchange) {
+            self.succeed(catalog, at);
+            self.close_exchange(at, false);
+        }
+    }
+
+    // ---- commands
+
+    pub(super) fn command_line<O: Observer>(&mut self, catalog: &Catalog, line: &framing::Line<'_>, obs: &mut O) {
+        self.host_seen = true;
+        self.refused = None;
+        self.after_data = None;
+        self.doubt_module_data();
+        self.drop_overdue(obs);
+        let mut parts = std::mem::take(&mut self.parts);
+        parts.clear();
+        command::parts(line.content, &mut parts);
+        let mut exchange = self.new_exchange();
+        exchange.seq = self.seq;
+        exchange.text.extend(line.content.iter().take(TEXT_MAX));
+        let side = self.side(Sender::Host);
+        let last = side.base + line.bytes.len() as u64 - 1;
+        exchange.ended = side.time_ahead(last);
+        let before = match self.open.back() {
+            Some(open) if self.module_seen => Some((open.id, open.seq)),
+            _ => None,
+        };
+        let count = parts.len();
+        let (mut at, id, first_seq) = (0, exchange.id, exchange.seq);
+        for (number, part) in parts.iter().enumerate() {
+            let end = if number + 1 == count { line.bytes.len() } else { line.start + part.all.end };
+            let bytes = line.bytes.get(at..end).unwrap_or_default();
+            // Ranges of the part, within this event's bytes.
+            let shift = |range: &std::ops::Range<usize>| {
+                (range.start + line.start).saturating_sub(at)..(range.end + line.start).saturating_sub(at)
+            };
+            let (name, args) = (shift(&part.name), shift(&part.args));
+            let ending = (number + 1 == count).then_some(line.ending);
+            self.command(catalog, bytes, name, args, part.form, &mut exchange, ending, obs);
+            at = end;
+        }
+        self.parts = parts;
+        self.open_exchange(exchange);
+        if let Some((before, before_seq)) = before {
+            self.notice(Notice::Overlap { seq: first_seq, exchange: id, before, before_seq }, obs);
+        }
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn command<O: Observer>(
+        &mut self,
+        catalog: &Catalog,
+        bytes: &[u8],
+        name: std::ops::Range<usize>,
+        args: std::ops::Range<usize>,
+        form: Form,
+        exchange: &mut Exchange,
+        ending: Option<framing::Ending>,
+        obs: &mut O,
+    ) {
+        let raw = bytes.get(name).unwrap_or_default();
+        let command = catalog.find_command(raw);
+        let entry = command.and_then(|at| catalog.commands.get(at as usize));
+        let spec = entry.and_then(|entry| entry.form(form));
+        let shown = match entry {
+            Some(entry) if entry.name.as_bytes().eq_ignore_ascii_case(raw) => Name::known(&entry.name),
+            Some(entry) => match entry.aliases.iter().find(|alias| alias.as_bytes().eq_ignore_ascii_case(raw)) {
+                Some(alias) => Name::known(alias),
+                None => Name::raw_command(raw),
+            },
+            None => Name::raw_command(raw),
+        };
+        self.spans.clear();
+        fields::split(bytes, args.start, args.end, catalog.escapes, &mut self.spans);
+        let choice = self.choose_syntax(catalog, spec, bytes);
+        let part = Self::part_of(command, form);
+        exchange.parts.push(part);
+        self.newest = command.map(|command| (command, form));
+        if let Some(spec) = spec {
+            self.prepare(catalog, spec, choice, bytes, exchange);
+        }
+        let (id, closing) = (Some(exchange.id), self.closing);
+        let slots = std::mem::take(&mut self.slots);
+        let kind = EventKind::Command { name: shown, form, params: Params { bytes, slots: &slots, catalog } };
+        let seq = self.give_with(
+            catalog,
+            Sender::Host,
+            bytes,
+            id,
+            kind,
+            |mut facts| {
+                facts.command = Some(CommandFacts { command, form, spec, choice, args });
+                facts.ending = ending;
+                facts.cut = closing;
+                facts
+            },
+            obs,
+        );
+        let _ = seq;
+        self.slots = slots;
+    }
+
+    /// Finds the alternative that fits best and leaves its parameters in `slots`.
+    fn choose_syntax(&mut self, catalog: &Catalog, spec: Option<&FormSpec>, bytes: &[u8]) -> Option<(usize, usize)> {
+        let mut best: Option<(u32, (usize, usize))> = None;
+        for (number, syntax) in spec.iter().flat_map(|spec| spec.syntax.iter()).enumerate() {
+            for (at, shape) in syntax.shapes.iter().enumerate() {
+                let misfit =
+                    matching::fit(catalog, shape, bytes, &self.spans, Strictness::Host, &mut self.trial);
+                if misfit == NO_FIT {
+                    continue;
+                }
+                // Of two that fit, the one for the mode that is on.
+                let off = syntax.when.as_ref().is_some_and(|when| {
+                    let scope = Scope { state: &self.state, params: Params { bytes, slots: &self.trial, catalog } };
+                    when.expr.eval(&scope) == Some(false)
+                });
+                let misfit = misfit * 4 + if off { 3 } else { 0 };
+                if best.is_none_or(|(least, _)| misfit < least) {
+                    best = Some((misfit, (number, at)));
+                    std::mem::swap(&mut self.slots, &mut self.trial);
+                    if misfit == 0 {
+                        return best.map(|(_, choice)| choice);
+                    }
+                }
+            }
+        }
+        if best.is_none() {
+            self.slots.clear();
+            let strict = Strictness::Host;
+            self.slots.extend(self.spans.iter().map(|&(start, end)| {
+                let raw = bytes.get(start as usize..end as usize).unwrap_or_default();
+                super::Slot { start, end, spec: super::Slot::NO_SPEC, read: matching::read(raw, None, catalog.escapes, strict) }
+            }));
+        }
+        best.map(|(_, choice)| choice)
+    }
+
+    /// Works out what the exchange will need: its data phase, its effects, its time.
+    fn prepare(
+        &mut self,
+        catalog: &Catalog,
+        spec: &FormSpec,
+        choice: Option<(usize, usize)>,
+        bytes: &[u8],
+        exchange: &mut Exchange,
+    ) {
+        let params = Params { bytes, slots: &self.slots, catalog };
+        let scope = Scope { state: &self.state, params };
+        exchange.timeout = exchange.timeout.max(spec.timeout);
+        let phase = spec.data.as_ref().filter(|data| {
+            data.phase.as_ref().is_none_or(|phase| phase.expr.eval(&scope) != Some(false))
+        });
+        if let Some(data) = phase {
+            let declared = match &data.sends {
+                Sends::Counted(by) => match params.named(by).map(|param| param.value()) {
+                    Some(super::Value::Int(count)) => u64::try_from(count).ok(),
+                    _ => None,
+                },
+                _ => None,
+            };
+            if declared.is_some() || !matches!(data.sends, Sends::Counted(_)) {
+                exchange.declared = declared;
+                exchange.stage = Stage::Prompt(false);
+                exchange.data_part = Some(exchange.parts.len() - 1);
+            }
+        }
+        self.state.changes(&spec.sets, params, &mut exchange.changes);
+        let when = choice.and_then(|(number, _)| spec.syntax.get(number)).and_then(|syntax| syntax.when.as_ref());
+        if let Some(when) = when {
+            let mut facts = Vec::new();
+            when.expr.facts(&mut facts);
+            self.state.facts(&facts, params, &mut exchange.changes);
+        }
+    }
+
+    /// The host goes on to its next command: has the module's data been cut short?
+    fn doubt_module_data(&mut self) {
+        let module = self.side(Sender::Module);
+        let have = module.carry.len();
+        if let Phase::Data(data) = &mut module.phase {
+            data.doubt = Some(have);
+        }
+    }
+
+    /// The exchange succeeded: its effects hold.
+    pub(super) fn succeed(&mut self, _catalog: &Catalog, at: usize) {
+        if let Some(exchange) = self.open.get_mut(at) {
+            let changes = std::mem::take(&mut exchange.changes);
+            for change in &changes {
+                self.state.apply(*change);
+            }
+            if let Some(exchange) = self.open.get_mut(at) {
+                exchange.changes = changes;
+            }
+        }
+    }
+}

@@ -1,0 +1,1180 @@
+//! The module's side: lines, prompts, counted data, transparent mode; who answers whom.
+
+use super::decoder::{Data, Decoder, LEAD_MAX, LINE_MAX, Of, Owner, PART, Phase};
+use super::event::{EventKind, Form, Name, Param, Params, Read, Slot};
+use super::exchange::Stage;
+use super::matching::{self, Misfit, NO_FIT, Strictness};
+use super::notice::{LineFacts, Notice, Observer};
+use super::state::Scope;
+use crate::catalog::{Catalog, Counted, Line, NameHash, Part, Pattern, Role};
+use crate::syntax::{fields, framing};
+use crate::{Sender, Time};
+
+/// Longest head of counted data that starts on the line itself.
+const HEAD_MAX: usize = 1024;
+
+/// Longest name that is looked for.
+const NAME_MAX: usize = 64;
+
+/// A line of the module, or what is left of one behind an echo.
+pub(super) struct Framed<'a> {
+    /// The event's bytes.
+    pub(super) bytes: &'a [u8],
+    /// The content, within `bytes`.
+    pub(super) start: usize,
+    pub(super) end: usize,
+    pub(super) ending: Option<framing::Ending>,
+}
+
+impl<'a> Framed<'a> {
+    pub(super) fn content(&self) -> &'a [u8] {
+        self.bytes.get(self.start..self.end).unwrap_or_default()
+    }
+}
+
+/// The entry that a line is taken for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Choice {
+    pub(super) line: u32,
+    shape: usize,
+    misfit: Misfit,
+    rank: u8,
+    exchange: Option<u64>,
+    open: Option<usize>,
+}
+
+impl Choice {
+    /// The line is as its entry says.
+    pub(super) fn is_fit(&self) -> bool {
+        self.misfit == 0
+    }
+
+    fn key(&self, catalog: &Catalog) -> (bool, u8, std::cmp::Reverse<Misfit>, bool) {
+        let manual = catalog.lines.get(self.line as usize).is_some_and(|line| line.profile.is_none());
+        (self.misfit == 0, self.rank, std::cmp::Reverse(self.misfit), manual)
+    }
+}
+
+/// How well a line's part suits the moment; more is better.
+mod rank {
+    pub(super) const OWNER_OPEN: u8 = 6;
+    pub(super) const OWNER_WAITS: u8 = 5;
+    pub(super) const RESULT_TAKEN: u8 = 5;
+    pub(super) const COMMAND_OPEN: u8 = 4;
+    pub(super) const UNASKED: u8 = 3;
+    pub(super) const RESULT_LOOSE: u8 = 2;
+    pub(super) const NOBODY: u8 = 1;
+}
+
+impl Decoder {
+    pub(super) fn run_module<O: Observer>(&mut self, catalog: &Catalog, bytes: &[u8], settle: bool, obs: &mut O) -> usize {
+        let mut done = 0;
+        while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
+            let used = match self.side(Sender::Module).phase {
+                Phase::Lines => self.module_line(catalog, rest, settle, obs),
+                Phase::Data(data) => self.module_data(catalog, rest, data, settle, obs),
+                Phase::CtrlZ(of) | Phase::Transparent(of) => {
+                    let window = rest.get(..rest.len().min(PART)).unwrap_or(rest);
+                    if !settle && window.len() < PART {
+                        break;
+                    }
+                    self.give(catalog, Sender::Module, window, of.exchange, EventKind::Passthrough, obs);
+                    window.len()
+                }
+            };
+            if used == 0 {
+                break;
+            }
+            done += used;
+        }
+        done
+    }
+
+    #[inline]
+    fn module_line<O: Observer>(&mut self, catalog: &Catalog, rest: &[u8], settle: bool, obs: &mut O) -> usize {
+        let start = framing::lead(rest);
+        if start > LEAD_MAX {
+            let blank = rest.get(..LEAD_MAX).unwrap_or(rest);
+            self.give(catalog, Sender::Module, blank, None, EventKind::Noise, obs);
+            return blank.len();
+        }
+        let Some(body) = rest.get(start..).filter(|body| !body.is_empty()) else { return 0 };
+        if body.first() == Some(&b'>')
+            && let Some(used) = self.prompt_sign(catalog, rest, start, settle, obs)
+        {
+            return used;
+        }
+        // The name, and its hash on the way.
+        let mut hash = NameHash::START;
+        let mut name_len = 0;
+        let mut stop = None;
+        for &byte in body.iter().take(NAME_MAX) {
+            if matches!(byte, b':' | b',' | b'=' | b'\r' | b'\n') {
+                stop = Some(byte);
+                break;
+            }
+            hash = hash.push(byte);
+            name_len += 1;
+        }
+        let name = body.get(..name_len).unwrap_or(body);
+        let found = if matches!(stop, Some(b':' | b',' | b'=')) { catalog.line_index.find_hashed(name, hash) } else { &[] };
+        if !found.is_empty() {
+            match self.inline_data(catalog, rest, start, name_len, found, obs) {
+                Head::None => {}
+                Head::Given(used) => return used,
+                Head::Unfinished if settle && self.closing => {}
+                Head::Unfinished => return 0,
+            }
+        }
+        let clear = self.side(Sender::Module).clear.min(body.len());
+        let line = match framing::line_from(rest, start, clear.max(name_len)) {
+            Ok((_, line)) => line,
+            Err(_) => match settle.then(|| framing::line_at_end(rest)).flatten() {
+                Some((line, _)) => line,
+                None if body.len() > LINE_MAX => {
+                    let cut = rest.get(..LINE_MAX).unwrap_or(rest);
+                    self.give(catalog, Sender::Module, cut, None, EventKind::Noise, obs);
+                    return cut.len();
+                }
+                None => {
+                    self.side(Sender::Module).clear = body.iter().rposition(|&b| b != b'\r').map_or(0, |last| last + 1);
+                    return 0;
+                }
+            },
+        };
+        let end = line.start + line.content.len();
+        let framed = Framed { bytes: line.bytes, start: line.start, end, ending: Some(line.ending) };
+        self.content(catalog, &framed, name_len.min(line.content.len()), stop, hash, obs)
+    }
+
+    /// The end of the recording, in the middle of a line.
+    pub(super) fn module_rest<O: Observer>(&mut self, catalog: &Catalog, rest: &[u8], obs: &mut O) {
+        let start = framing::lead(rest);
+        let end = start + rest.get(start..).unwrap_or_default().trim_ascii_end().len();
+        if start == end {
+            self.give(catalog, Sender::Module, rest, None, EventKind::Noise, obs);
+            return;
+        }
+        let framed = Framed { bytes: rest, start, end, ending: None };
+        let (len, stop, hash) = scan_name(framed.content());
+        self.content(catalog, &framed, len, stop, hash, obs);
+    }
+
+    /// A `>` at the start of a line. `None`: it is text.
+    fn prompt_sign<O: Observer>(
+        &mut self,
+        catalog: &Catalog,
+        rest: &[u8],
+        start: usize,
+        settle: bool,
+        obs: &mut O,
+    ) -> Option<usize> {
+        let waiting = self.open.iter().position(|exchange| {
+            matches!(exchange.stage, Stage::Prompt(_) | Stage::Data | Stage::Sent)
+                && !exchange.prompted
+                && exchange.data_spec(catalog).and_then(|spec| spec.data.as_ref()).is_some_and(|data| &*data.prompt == ">")
+        });
+        let len = match framing::prompt(rest) {
+            Ok((_, prompt)) => prompt.len(),
+            Err(_) if settle => rest.len().min(start + 1),
+            Err(_) => return Some(0),
+        };
+        // Unasked, it is one only if nothing follows it on its line.
+        if waiting.is_none() && !matches!(rest.get(len), None | Some(b'\r' | b'\n')) {
+            return None;
+        }
+        let bytes = rest.get(..len)?;
+        self.prompt(catalog, bytes, Name::known(">"), waiting, None, obs);
+        Some(len)
+    }
+
+    fn prompt<O: Observer>(
+        &mut self,
+        catalog: &Catalog,
+        bytes: &[u8],
+        name: Name<'_>,
+        open: Option<usize>,
+        ending: Option<framing::Ending>,
+        obs: &mut O,
+    ) {
+        let open = open.map(|at| self.skip_unanswered(at, obs));
+        let id = open.and_then(|at| self.open.get(at)).map(|exchange| exchange.id);
+        self.give_with(
+            catalog,
+            Sender::Module,
+            bytes,
+            id,
+            EventKind::Prompt { name },
+            |mut facts| {
+                facts.ending = ending;
+                facts
+            },
+            obs,
+        );
+        let Some(at) = open else { return };
+        let now = self.now;
+        let Some(exchange) = self.open.get_mut(at) else { return };
+        exchange.prompted = true;
+        exchange.ended = now.or(exchange.ended);
+        if matches!(exchange.stage, Stage::Prompt(_)) {
+            self.flush_host_blanks(catalog, obs);
+            self.start_data(catalog, at);
+        }
+    }
+
+    /// The line end of a command that was cut off by the module's bytes is no data.
+    fn flush_host_blanks<O: Observer>(&mut self, catalog: &Catalog, obs: &mut O) {
+        let carry = std::mem::take(&mut self.side(Sender::Host).carry);
+        if !carry.is_empty() && framing::lead(&carry) == carry.len() {
+            self.give(catalog, Sender::Host, &carry, None, EventKind::Noise, obs);
+        } else {
+            self.side(Sender::Host).carry = carry;
+        }
+    }
+
+    // ---- lines
+
+    /// A whole line. Gives how many of its bytes are done: all, but for what stands behind an interrupted echo.
+    pub(super) fn content<O: Observer>(
+        &mut self,
+        catalog: &Catalog,
+        framed: &Framed<'_>,
+        name_len: usize,
+        stop: Option<u8>,
+        hash: NameHash,
+        obs: &mut O,
+    ) -> usize {
+        let content = framed.content();
+        if let Some(used) = self.echo(catalog, framed, obs) {
+            return used;
+        }
+        let name = content.get(..name_len).unwrap_or(content);
+        let mut best = self.best_named(catalog, framed, name, hash, stop);
+        if best.is_none() && name.len() < content.len().min(NAME_MAX) && name.ends_with(b" ") {
+            // `+LINK_CONN : …`
+            let trimmed = name.trim_ascii_end();
+            best = self.best_named(catalog, framed, trimmed, NameHash::of(trimmed), stop);
+        }
+        if best.is_none() {
+            best = self.best_other(catalog, framed);
+        }
+        if best.is_none()
+            && let Some(plain) = without_colours(framed)
+        {
+            let (len, stop, hash) = scan_name(plain.content());
+            let name = plain.content().get(..len).unwrap_or_default();
+            best = self.best_named(catalog, &plain, name, hash, stop).or_else(|| self.best_other(catalog, &plain));
+        }
+        match best {
+            Some(choice) => self.known(catalog, framed, choice, obs),
+            None => self.unknown(catalog, framed, name, stop, obs),
+        }
+        framed.bytes.len()
+    }
+
+    /// The entry that suits a name, if one does; its parameters are left in `slots`.
+    pub(super) fn best_named(
+        &mut self,
+        catalog: &Catalog,
+        framed: &Framed<'_>,
+        name: &[u8],
+        hash: NameHash,
+        stop: Option<u8>,
+    ) -> Option<Choice> {
+        let content = framed.content();
+        let delimited = matches!(stop, Some(b':' | b',' | b'=')) && name.len() < content.len();
+        self.spans.clear();
+        if delimited {
+            let skip = content.get(name.len()..).map_or(0, |rest| {
+                rest.iter().position(|b| b":,=".contains(b)).map_or(rest.len(), |at| at + 1)
+            });
+            fields::split(framed.bytes, framed.start + name.len() + skip, framed.end, catalog.escapes, &mut self.spans);
+        }
+        let mut best: Option<Choice> = None;
+        for &at in catalog.line_index.find_hashed(name, hash) {
+            let Some(line) = catalog.lines.get(at as usize) else { continue };
+            let fitted = match &line.pattern {
+                Pattern::Fields { shapes } if delimited => self.fit_shapes(catalog, shapes, framed.bytes, line),
+                Pattern::Fields { shapes } => {
+                    // A bare name: only where the fields may all be missing.
+                    self.trial.clear();
+                    shapes.iter().position(|shape| shape.min == 0).map(|at| (at, 0))
+                }
+                Pattern::Words if !delimited && same_words(&line.name, content) => {
+                    self.trial.clear();
+                    Some((0, 0))
+                }
+                Pattern::Words => None,
+                _ => None,
+            };
+            self.consider(catalog, framed, at, line, fitted, &mut best);
+        }
+        best
+    }
+
+    /// Entries that a name does not find: words with commas, a link number ahead, words with parameters, bare fields.
+    pub(super) fn best_other(&mut self, catalog: &Catalog, framed: &Framed<'_>) -> Option<Choice> {
+        let content = framed.content();
+        let mut best: Option<Choice> = None;
+        if content.first().is_some_and(u8::is_ascii_digit)
+            && let Some((digits, words)) = split_link(content)
+        {
+            for &at in catalog.link_index.find(words) {
+                let Some(line) = catalog.lines.get(at as usize) else { continue };
+                let Pattern::Link { param } = line.pattern else { continue };
+                let fitted = same_words(&line.name, words).then(|| {
+                    self.trial.clear();
+                    let (start, end) = (framed.start as u32, (framed.start + digits) as u32);
+                    let raw = content.get(..digits).unwrap_or_default();
+                    let read = matching::read(raw, catalog.param(param), false, Strictness::Module);
+                    self.trial.push(Slot { start, end, spec: param, read });
+                    (0, 0)
+                });
+                self.consider(catalog, framed, at, line, fitted, &mut best);
+            }
+        }
+        let word = content.split(|&b| b == b' ').next().unwrap_or_default();
+        if best.is_none() {
+            for key in [content, word] {
+                for &at in catalog.line_index.find(key) {
+                    let Some(line) = catalog.lines.get(at as usize) else { continue };
+                    let fitted = match &line.pattern {
+                        Pattern::Template { parts } => self.fit_template(catalog, parts, framed),
+                        Pattern::Words if same_words(&line.name, content) => {
+                            self.trial.clear();
+                            Some((0, 0))
+                        }
+                        _ => None,
+                    };
+                    self.consider(catalog, framed, at, line, fitted, &mut best);
+                }
+            }
+        }
+        if best.is_none() { self.best_free(catalog, framed) } else { best }
+    }
+
+    /// Lines without a name of their own, where an open command answers with such.
+    fn best_free(&mut self, catalog: &Catalog, framed: &Framed<'_>) -> Option<Choice> {
+        let mut best: Option<Choice> = None;
+        for open in 0..self.open.len() {
+            let Some(exchange) = self.open.get(open) else { continue };
+            let lines: Vec<u32> = exchange
+                .specs(catalog)
+                .filter(|spec| spec.free)
+                .flat_map(|spec| spec.reply.iter().chain(&spec.after).copied())
+                .collect();
+            for at in lines {
+                let Some(line) = catalog.lines.get(at as usize) else { continue };
+                let Pattern::Free { shapes } = &line.pattern else { continue };
+                self.spans.clear();
+                fields::split(framed.bytes, framed.start, framed.end, catalog.escapes, &mut self.spans);
+                let fitted = self.fit_shapes(catalog, shapes, framed.bytes, line).filter(|fitted| fitted.1 == 0);
+                self.consider(catalog, framed, at, line, fitted, &mut best);
+            }
+            if best.is_some() {
+                break;
+            }
+        }
+        best
+    }
+
+    /// The shape of a line that fits best, its slots in `trial`.
+    #[inline]
+    fn fit_shapes(
+        &mut self,
+        catalog: &Catalog,
+        shapes: &[crate::catalog::Shape],
+        bytes: &[u8],
+        line: &Line,
+    ) -> Option<(usize, Misfit)> {
+        let mut best: Option<(usize, Misfit)> = None;
+        for (at, shape) in shapes.iter().enumerate() {
+            let misfit = matching::fit(catalog, shape, bytes, &self.spans, Strictness::Module, &mut self.trial);
+            if misfit == 0 {
+                best = Some((at, 0));
+                break;
+            }
+            if misfit != NO_FIT && best.is_none_or(|best| misfit < best.1) {
+                best = Some((at, misfit));
+            }
+        }
+        let (at, misfit) = best?;
+        if misfit > 0 && shapes.len() > 1 {
+            let shape = shapes.get(at)?;
+            matching::fit(catalog, shape, bytes, &self.spans, Strictness::Module, &mut self.trial);
+        }
+        // Another mode's shape is no better than a broken one.
+        let off = line.when.as_ref().is_some_and(|when| {
+            let scope = Scope { state: &self.state, params: Params { bytes, slots: &self.trial, catalog } };
+            when.expr.eval(&scope) == Some(false)
+        });
+        Some((at, misfit + if off { 2 } else { 0 }))
+    }
+
+    fn fit_template(&mut self, catalog: &Catalog, parts: &[Part], framed: &Framed<'_>) -> Option<(usize, Misfit)> {
+        self.trial.clear();
+        let content = framed.content();
+        let mut at = 0;
+        let mut misfit = 0;
+        let mut parts = parts.iter().peekable();
+        while let Some(part) = parts.next() {
+            match part {
+                Part::Literal(text) => {
+                    let rest = content.get(at..)?;
+                    let text: &[u8] = if parts.peek().is_none() { text.trim_ascii_end() } else { text };
+                    rest.strip_prefix(text)?;
+                    at += text.len();
+                }
+                Part::Param(spec) => {
+                    let rest = content.get(at..)?;
+                    let len = match parts.peek() {
+                        Some(Part::Literal(next)) => memchr::memmem::find(rest, next.trim_ascii_end())?,
+                        _ => rest.len(),
+                    };
+                    let raw = rest.get(..len)?;
+                    let read = matching::read(raw, catalog.param(*spec), catalog.escapes, Strictness::Module);
+                    if read == Read::Broken {
+                        misfit += 1;
+                    }
+                    let start = framed.start + at;
+                    self.trial.push(Slot { start: start as u32, end: (start + len) as u32, spec: *spec, read });
+                    at += len;
+                }
+            }
+        }
+        (at == content.len()).then_some((0, misfit))
+    }
+
+    /// Ranks a candidate and keeps the better one, its slots in `slots`.
+    #[inline]
+    fn consider(
+        &mut self,
+        catalog: &Catalog,
+        framed: &Framed<'_>,
+        at: u32,
+        line: &Line,
+        fitted: Option<(usize, Misfit)>,
+        best: &mut Option<Choice>,
+    ) {
+        let Some((shape, misfit)) = fitted else { return };
+        let (rank, exchange, open) = self.rank(catalog, line, framed);
+        let choice = Choice { line: at, shape, misfit, rank, exchange, open };
+        if best.as_ref().is_none_or(|best| choice.key(catalog) > best.key(catalog)) {
+            *best = Some(choice);
+            std::mem::swap(&mut self.slots, &mut self.trial);
+        }
+    }
+
+    /// How well a line's part suits the moment, and whose it is.
+    #[inline]
+    fn rank(&self, catalog: &Catalog, line: &Line, framed: &Framed<'_>) -> (u8, Option<u64>, Option<usize>) {
+        let id = |open: usize| self.open.get(open).map(|exchange| exchange.id);
+        match (line.role, line.owner) {
+            (Role::Reply, Some((command, form))) => {
+                if let Some(open) = self.is_open(command, form) {
+                    return (rank::OWNER_OPEN, id(open), Some(open));
+                }
+                match self.is_open_command(command) {
+                    Some(open) => (rank::COMMAND_OPEN, id(open), Some(open)),
+                    None => (rank::NOBODY, None, None),
+                }
+            }
+            (Role::After, Some((command, form))) => {
+                let ended = self.ended.iter().rev().find(|ended| ended.command == command && ended.form == form);
+                let open = self.is_open(command, form);
+                match (ended, open) {
+                    // What is being read goes on, also when the next command of the kind is already there.
+                    (Some(ended), _) if ended.reading => (rank::OWNER_OPEN, Some(ended.id), None),
+                    (_, Some(open)) => (rank::OWNER_OPEN, id(open), Some(open)),
+                    (Some(ended), None) => (rank::OWNER_WAITS, Some(ended.id), None),
+                    (None, None) => (rank::NOBODY, None, None),
+                }
+            }
+            (Role::Later, Some((command, form))) => {
+                let ended =
+                    self.ended.iter().find(|ended| ended.command == command && ended.form == form && !ended.delivered);
+                match (ended, self.is_open(command, form)) {
+                    (Some(ended), _) => (rank::OWNER_WAITS, Some(ended.id), None),
+                    (None, Some(open)) => (rank::OWNER_WAITS, id(open), Some(open)),
+                    (None, None) => {
+                        let again = self.ended.iter().rev().find(|ended| ended.command == command && ended.form == form);
+                        (rank::UNASKED, again.map(|ended| ended.id), None)
+                    }
+                }
+            }
+            (Role::Result, _) => {
+                let failure = !line.ok && is_failure(catalog, line);
+                match self.open.iter().position(|exchange| exchange.takes(catalog, &line.name, failure)) {
+                    Some(open) => (rank::RESULT_TAKEN, id(open), Some(open)),
+                    None => (rank::RESULT_LOOSE, None, None),
+                }
+            }
+            (Role::Progress, _) => {
+                let open = if line.rejects { None } else { self.working() };
+                (rank::UNASKED, open.and_then(id), open)
+            }
+            _ => {
+                let _ = framed;
+                (rank::UNASKED, None, None)
+            }
+        }
+    }
+
+    /// The exchange that the module is at work on.
+    fn working(&self) -> Option<usize> {
+        let sent = self.open.iter().position(|exchange| matches!(exchange.stage, Stage::Sent | Stage::Data));
+        sent.or(if self.open.is_empty() { None } else { Some(0) })
+    }
+
+    fn known<O: Observer>(&mut self, catalog: &Catalog, framed: &Framed<'_>, choice: Choice, obs: &mut O) {
+        let Some(line) = catalog.lines.get(choice.line as usize) else { return };
+        if let Some(profile) = line.profile {
+            self.tell_profile(catalog, profile);
+        }
+        if line.role != Role::Boot {
+            self.booting = false;
+        }
+        match line.role {
+            Role::Result => self.result(catalog, framed, line, choice, obs),
+            Role::Boot => self.boot_line(catalog, framed, line, choice, obs),
+            _ => self.information(catalog, framed, line, choice, obs),
+        }
+    }
+
+    fn information<O: Observer>(
+        &mut self,
+        catalog: &Catalog,
+        framed: &Framed<'_>,
+        line: &Line,
+        choice: Choice,
+        obs: &mut O,
+    ) {
+        // A word that is a prompt: `DOWNLOAD`.
+        let open = match (line.role, choice.open) {
+            (Role::Reply | Role::After, Some(open)) => Some(self.skip_unanswered(open, obs)),
+            (_, open) => open,
+        };
+        let mut slots = std::mem::take(&mut self.slots);
+        let name = self.name_of(line, framed);
+        let params = Params { bytes: framed.bytes, slots: &slots, catalog };
+        let kind = match line.role {
+            Role::Reply | Role::After => EventKind::Response { name, params },
+            Role::Progress => EventKind::Progress { name, params },
+            _ => EventKind::Urc { name, params },
+        };
+        self.give_line(catalog, framed, line, &choice, kind, obs);
+        self.after_line(catalog, line, &choice, open, framed.bytes, &slots, obs);
+        if let Some(counted) = line.data.filter(|counted| counted.behind_line) {
+            self.start_module_data(catalog, choice, counted, framed.bytes, &slots);
+        }
+        slots.clear();
+        self.slots = slots;
+    }
+
+    /// What a line changes: the state, the exchange that it answers.
+    #[allow(clippy::too_many_arguments)]
+    fn after_line<O: Observer>(
+        &mut self,
+        catalog: &Catalog,
+        line: &Line,
+        choice: &Choice,
+        open: Option<usize>,
+        bytes: &[u8],
+        slots: &[Slot],
+        obs: &mut O,
+    ) {
+        let params = Params { bytes, slots, catalog };
+        if !line.sets.is_empty() {
+            self.state.changes(&line.sets, params, &mut self.pending);
+        } else if matches!(line.role, Role::Reply | Role::Later | Role::After) {
+            self.twin_effects(catalog, line, params);
+        }
+        match line.role {
+            Role::Reply | Role::After => {
+                if let Some(exchange) = open.and_then(|at| self.open.get_mut(at)) {
+                    exchange.answered = true;
+                }
+                if let (Role::After, Some(id)) = (line.role, choice.exchange)
+                    && let Some(ended) = self.ended.iter_mut().rev().find(|ended| ended.id == id)
+                {
+                    ended.reading = line.data.is_some_and(|counted| count_of(catalog, counted, bytes, slots) != Some(0))
+                        && line.data.is_some();
+                }
+                if let Some((command, Form::Read)) = line.owner {
+                    // A read-back: what the set form stores is now known.
+                    let set = catalog.commands.get(command as usize).and_then(|command| command.form(Form::Set));
+                    if let Some(set) = set {
+                        for effect in &set.sets {
+                            if let Some(crate::catalog::expr::Term::Param(name)) = effect.value
+                                && params.iter().any(|param| param.spec().is_some_and(|spec| spec.name_id == name))
+                            {
+                                self.state.changes(std::slice::from_ref(effect), params, &mut self.pending);
+                            }
+                        }
+                    }
+                }
+            }
+            Role::Later => {
+                if let Some(ended) = self.ended.iter_mut().find(|ended| Some(ended.id) == choice.exchange) {
+                    ended.delivered = true;
+                }
+            }
+            Role::Progress if line.rejects => self.reject_newest(),
+            _ => {}
+        }
+        self.apply_pending();
+        let _ = obs;
+    }
+
+    /// A line that is also a URC of the same text has that one's effects.
+    fn twin_effects(&mut self, catalog: &Catalog, line: &Line, params: Params<'_>) {
+        let index = match line.pattern {
+            Pattern::Link { .. } => &catalog.link_index,
+            Pattern::Free { .. } | Pattern::Template { .. } => return,
+            _ => &catalog.line_index,
+        };
+        let twins = index.find(line.name.as_bytes());
+        let twin = twins
+            .iter()
+            .filter_map(|&at| catalog.lines.get(at as usize))
+            .find(|twin| twin.role == Role::Urc && !twin.sets.is_empty() && twin.text == line.text);
+        if let Some(twin) = twin {
+            self.state.changes(&twin.sets, params, &mut self.pending);
+        }
+    }
+
+    /// `busy p...`: the newest command gets no other answer.
+    fn reject_newest(&mut self) {
+        let fresh = self.open.back().is_some_and(|exchange| {
+            !exchange.answered && matches!(exchange.stage, Stage::Answer | Stage::Prompt(false))
+        });
+        if fresh {
+            self.close_exchange(self.open.len() - 1, false);
+        }
+    }
+
+    fn give_line<O: Observer>(
+        &mut self,
+        catalog: &Catalog,
+        framed: &Framed<'_>,
+        line: &Line,
+        choice: &Choice,
+        kind: EventKind<'_>,
+        obs: &mut O,
+    ) -> u64 {
+        let host_seen = self.host_seen;
+        let cut = self.closing || framed.ending.is_none() && line.data.is_none_or(|counted| counted.behind_line);
+        let Some(line) = catalog.lines.get(choice.line as usize) else { return self.seq };
+        self.give_with(
+            catalog,
+            Sender::Module,
+            framed.bytes,
+            choice.exchange,
+            kind,
+            |mut facts| {
+                let (shape, misfit) = (choice.shape, choice.misfit);
+                facts.line = Some(LineFacts { line: Some(line), shape, misfit, host_seen, loose: false });
+                facts.ending = framed.ending;
+                facts.cut = cut;
+                facts
+            },
+            obs,
+        )
+    }
+
+    fn name_of<'a>(&self, line: &'a Line, framed: &Framed<'a>) -> Name<'a> {
+        match line.pattern {
+            // What stands ahead of the first colon.
+            Pattern::Free { .. } => {
+                let content = framed.content();
+                match memchr::memchr(b':', content) {
+                    Some(at) if at <= 40 => Name::raw(content.get(..at).unwrap_or_default().trim_ascii_end()),
+                    _ => Name::known(""),
+                }
+            }
+            _ => Name::known(&line.name),
+        }
+    }
+
+    pub(super) fn tell_profile(&mut self, catalog: &Catalog, profile: u16) {
+        // A profile without tells stands for what every generation prints.
+        let telling = catalog.profiles.get(usize::from(profile)).is_some_and(|profile| !profile.tells.is_empty());
+        if telling && self.profile.is_none() {
+            self.profile = Some(profile);
+        }
+    }
+
+    /// Text that tells a firmware generation or a product.
+    pub(super) fn tell_by_text(&mut self, catalog: &Catalog, content: &[u8]) {
+        let told = |tells: &[Box<str>]| tells.iter().any(|tell| !tell.is_empty() && content.starts_with(tell.as_bytes()));
+        if let Some(at) = catalog.profiles.iter().position(|profile| told(&profile.tells)) {
+            self.profile = Some(at as u16);
+        }
+        if self.model.is_none()
+            && let Some(at) = catalog.models.iter().position(|model| told(&model.tells))
+        {
+            self.model = Some(at as u16);
+        }
+    }
+
+    // ---- final results
+
+    fn result<O: Observer>(&mut self, catalog: &Catalog, framed: &Framed<'_>, line: &Line, choice: Choice, obs: &mut O) {
+        let open = match choice.open {
+            Some(open) => Some(open),
+            // Nobody waits for it; a plain failure or success still ends what is there.
+            None => self.open.iter().position(|_| catalog.results.contains(&line.name)),
+        };
+        let taken = choice.open.is_some();
+        self.flush_host_data(catalog, open, obs);
+        let slots = std::mem::take(&mut self.slots);
+        let params = Params { bytes: framed.bytes, slots: &slots, catalog };
+        let code = line.code.and_then(|code| {
+            let name_id = catalog.param(code)?.name_id;
+            params.iter().find(|param| param.spec().is_some_and(|spec| spec.name_id == name_id))
+        });
+        let code: Option<Param<'_>> = code.or_else(|| params.at(0));
+        let offset = self.side(Sender::Module).base;
+        let time = self.side(Sender::Module).time_at(offset);
+        let exchange = open.and_then(|open| self.open.get(open));
+        let asked = exchange.and_then(|exchange| exchange.ended);
+        let latency = match (asked, time) {
+            (Some(asked), Some(time)) => Some(time.since(asked)),
+            _ => None,
+        };
+        let id = exchange.map(|exchange| exchange.id);
+        let command = exchange.and_then(Self::first_command);
+        let limit = exchange.and_then(|exchange| exchange.timeout);
+        let of_seq = exchange.map_or(0, |exchange| exchange.seq);
+        let choice = Choice { exchange: id, ..choice };
+        let kind = EventKind::Final { result: Name::known(&line.name), code, latency };
+        let seq = self.give_line(catalog, framed, line, &choice, kind, obs);
+        let params = Params { bytes: framed.bytes, slots: &slots, catalog };
+        self.state.changes(&line.sets, params, &mut self.pending);
+        self.apply_pending();
+        self.slots = slots;
+        if !taken && (self.host_seen || id.is_some()) && !self.closing_cut(framed) {
+            let result = line.name.to_string();
+            self.notice(Notice::UnexpectedFinal { seq, exchange: id, result, command }, obs);
+        }
+        if let (Some(id), Some(latency), Some(limit)) = (id, latency, limit)
+            && latency > Time::from_millis(limit)
+        {
+            self.notice(Notice::LateFinal { seq, exchange: id, time, latency, limit, command, of: of_seq }, obs);
+        }
+        if let Some(open) = open {
+            self.end_or_go_on(catalog, open, line);
+        }
+    }
+
+    fn closing_cut(&self, framed: &Framed<'_>) -> bool {
+        self.closing && framed.ending.is_none()
+    }
+
+    /// A result came for the exchange at `open`: is it over?
+    fn end_or_go_on(&mut self, catalog: &Catalog, open: usize, line: &Line) {
+        let Some(exchange) = self.open.get(open) else { return };
+        let ok = exchange.succeeds(catalog, &line.name, line.ok);
+        match exchange.stage {
+            Stage::Prompt(false) if ok => {
+                if let Some(exchange) = self.open.get_mut(open) {
+                    exchange.stage = Stage::Prompt(true);
+                }
+                return;
+            }
+            // `OK` behind the prompt or the data, with another result still to come.
+            Stage::Data | Stage::Sent if ok && !self.ends_data(catalog, open, &line.name) => return,
+            Stage::Prompt(_) if !ok => {
+                let owner = Owner::Command(exchange.data_part.and_then(|at| exchange.parts.get(at)).and_then(|p| p.command));
+                self.refused = Some((Of { exchange: Some(exchange.id), owner }, exchange.declared));
+            }
+            _ => {}
+        }
+        if ok {
+            self.succeed(catalog, open);
+        }
+        self.close_exchange(open, ok);
+    }
+
+    /// Whether a result is one that ends the data phase of the exchange.
+    fn ends_data(&self, catalog: &Catalog, open: usize, result: &str) -> bool {
+        let data = self.open.get(open).and_then(|exchange| exchange.data_spec(catalog)).and_then(|spec| spec.data.as_ref());
+        data.is_none_or(|data| data.then.is_empty() || data.then.iter().any(|name| **name == *result))
+    }
+
+    /// A final result ends the host's data, however much of it has come: gives what there is.
+    fn flush_host_data<O: Observer>(&mut self, catalog: &Catalog, open: Option<usize>, obs: &mut O) {
+        let Some(exchange) = open.and_then(|open| self.open.get(open)) else { return };
+        let id = exchange.id;
+        let phase = self.side(Sender::Host).phase;
+        let of = match phase {
+            Phase::Data(Data { of, .. }) | Phase::CtrlZ(of) if of.exchange == Some(id) => of,
+            _ => return,
+        };
+        let carry = std::mem::take(&mut self.side(Sender::Host).carry);
+        self.side(Sender::Host).phase = Phase::Lines;
+        if carry.is_empty() {
+            return;
+        }
+        let data = match phase {
+            Phase::Data(data) => Some(data),
+            _ => None,
+        };
+        let seq = self.give_payload(catalog, Sender::Host, &carry, data, of, obs);
+        let cancelled = carry.ends_with(b"+++");
+        if let Some(data) = data.filter(|_| !cancelled) {
+            let declared = data.declared;
+            let actual = data.declared - data.left + carry.len() as u64;
+            let from = Sender::Host;
+            self.notice(Notice::PayloadLength { seq, exchange: of.exchange, from, declared, actual, more: false }, obs);
+        }
+    }
+
+    // ---- boot
+
+    fn boot_line<O: Observer>(&mut self, catalog: &Catalog, framed: &Framed<'_>, line: &Line, choice: Choice, obs: &mut O) {
+        let slots = std::mem::take(&mut self.slots);
+        let params = Params { bytes: framed.bytes, slots: &slots, catalog };
+        let kind = EventKind::Boot { name: Name::known(&line.name), params };
+        let seq = self.give_line(catalog, framed, line, &choice, kind, obs);
+        self.tell_by_text(catalog, framed.content());
+        self.slots = slots;
+        if !line.restart || self.booting {
+            return;
+        }
+        self.booting = true;
+        let open = self.open.len();
+        let asked = self.restart_asked(catalog);
+        while !self.open.is_empty() {
+            self.close_exchange(0, false);
+        }
+        self.ended.clear();
+        self.newest = None;
+        self.refused = None;
+        self.side(Sender::Host).phase = Phase::Lines;
+        self.state.reset(catalog, false);
+        if !asked && (self.host_seen || seq > 0 && self.exchanges > 0) {
+            self.notice(Notice::Reset { seq, open }, obs);
+        }
+    }
+
+    /// Whether the newest command is one that restarts the module.
+    fn restart_asked(&self, catalog: &Catalog) -> bool {
+        let Some((command, form)) = self.newest else { return false };
+        let spec = catalog.commands.get(command as usize).and_then(|command| command.form(form));
+        spec.is_some_and(|spec| spec.restarts)
+    }
+
+    // ---- unknown lines
+
+    fn unknown<O: Observer>(&mut self, catalog: &Catalog, framed: &Framed<'_>, name: &[u8], stop: Option<u8>, obs: &mut O) {
+        let content = framed.content();
+        if let Some((at, spec)) = self.download(catalog, content) {
+            self.booting = false;
+            self.prompt(catalog, framed.bytes, Name::known(spec), Some(at), framed.ending, obs);
+            return;
+        }
+        if self.garbled_echo(catalog, framed, obs) {
+            return;
+        }
+        if is_noise(content) {
+            self.give(catalog, Sender::Module, framed.bytes, None, EventKind::Noise, obs);
+            return;
+        }
+        self.tell_by_text(catalog, content);
+        let delimited = matches!(stop, Some(b':' | b',' | b'='));
+        let prefixed = content.first().is_some_and(|b| b"+*^$%#&".contains(b));
+        let shown = match memchr::memchr(b':', content) {
+            _ if prefixed => name.trim_ascii_end(),
+            Some(at) if at <= NAME_MAX => content.get(..at).unwrap_or(content).trim_ascii_end(),
+            _ => content,
+        };
+        let command = if prefixed { catalog.find_command(name.trim_ascii_end()) } else { None };
+        // An unknown command may answer with its own name, or with any text.
+        let open = self.open.iter().position(|exchange| {
+            exchange.parts.iter().any(|part| part.command.is_none())
+                && (!prefixed || answers_to(&exchange.text, name.trim_ascii_end()))
+        });
+        let open = open.or_else(|| command.and_then(|command| self.is_open_command(command)));
+        // Text without a name of its own, while something is open that answers with text.
+        let loose = open.is_none() && !prefixed && !self.open.is_empty();
+        self.spans.clear();
+        if delimited && prefixed {
+            fields::split(framed.bytes, framed.start + name.len() + 1, framed.end, catalog.escapes, &mut self.spans);
+        }
+        let mut slots = std::mem::take(&mut self.slots);
+        slots.clear();
+        slots.extend(self.spans.iter().map(|&(start, end)| {
+            let raw = framed.bytes.get(start as usize..end as usize).unwrap_or_default();
+            let read = matching::read(raw, None, catalog.escapes, Strictness::Module);
+            Slot { start, end, spec: Slot::NO_SPEC, read }
+        }));
+        let params = Params { bytes: framed.bytes, slots: &slots, catalog };
+        let name = Name::raw(shown);
+        let id = open.and_then(|at| self.open.get(at)).map(|exchange| exchange.id);
+        // `+CREG: …` of a known command that is not open is its answer, come from nowhere.
+        let response = open.is_some() || command.is_some();
+        let kind = if response { EventKind::Response { name, params } } else { EventKind::Urc { name, params } };
+        let host_seen = self.host_seen;
+        let cut = framed.ending.is_none();
+        self.give_with(
+            catalog,
+            Sender::Module,
+            framed.bytes,
+            id,
+            kind,
+            |mut facts| {
+                facts.line = Some(LineFacts { line: None, shape: 0, misfit: 0, host_seen, loose });
+                facts.ending = framed.ending;
+                facts.cut |= cut;
+                facts
+            },
+            obs,
+        );
+        self.slots = slots;
+        if let Some(exchange) = open.and_then(|at| self.open.get_mut(at)) {
+            exchange.answered = true;
+        }
+    }
+
+    /// A prompt that is a word.
+    fn download<'c>(&self, catalog: &'c Catalog, content: &[u8]) -> Option<(usize, &'c str)> {
+        self.open.iter().enumerate().find_map(|(at, exchange)| {
+            let data = exchange.data_spec(catalog)?.data.as_ref()?;
+            let fresh = !exchange.prompted && data.prompt.as_bytes() == content;
+            fresh.then_some((at, &*data.prompt))
+        })
+    }
+
+    // ---- counted data
+
+    /// Data that starts on the line itself: `+IPD,0,5:hello`.
+    #[inline]
+    fn inline_data<O: Observer>(
+        &mut self,
+        catalog: &Catalog,
+        rest: &[u8],
+        start: usize,
+        name_len: usize,
+        found: &[u32],
+        obs: &mut O,
+    ) -> Head {
+        let mut best: Option<(Choice, Counted, usize)> = None;
+        let mut unfinished = false;
+        for &at in found {
+            let Some(line) = catalog.lines.get(at as usize) else { continue };
+            let (Some(counted), Pattern::Fields { shapes }) = (line.data.filter(|data| !data.behind_line), &line.pattern) else {
+                continue;
+            };
+            for (number, shape) in shapes.iter().enumerate().rev() {
+                let head = head_end(catalog, shape, rest, start + name_len + 1, counted.separator, &mut self.spans);
+                let end = match head {
+                    Some(Ok(end)) => end,
+                    Some(Err(())) => {
+                        unfinished |= rest.len() - start < HEAD_MAX;
+                        continue;
+                    }
+                    None => continue,
+                };
+                let misfit = matching::fit(catalog, shape, rest, &self.spans, Strictness::Module, &mut self.trial);
+                if misfit != 0 || count_of(catalog, counted, rest, &self.trial).is_none() {
+                    continue;
+                }
+                let off = line.when.as_ref().is_some_and(|when| {
+                    let scope = Scope { state: &self.state, params: Params { bytes: rest, slots: &self.trial, catalog } };
+                    when.expr.eval(&scope) == Some(false)
+                });
+                let framed = Framed { bytes: rest, start, end, ending: None };
+                let (rank, exchange, open) = self.rank(catalog, line, &framed);
+                let choice = Choice { line: at, shape: number, misfit: if off { 2 } else { 0 }, rank, exchange, open };
+                if best.as_ref().is_none_or(|(best, _, _)| choice.key(catalog) > best.key(catalog)) {
+                    best = Some((choice, counted, end));
+                    std::mem::swap(&mut self.slots, &mut self.trial);
+                }
+            }
+        }
+        let Some((choice, counted, end)) = best else {
+            return if unfinished { Head::Unfinished } else { Head::None };
+        };
+        let (Some(line), Some(bytes)) = (catalog.lines.get(choice.line as usize), rest.get(..end)) else { return Head::None };
+        if let Some(profile) = line.profile {
+            self.tell_profile(catalog, profile);
+        }
+        self.booting = false;
+        let open = match (line.role, choice.open) {
+            (Role::Reply | Role::After, Some(open)) => Some(self.skip_unanswered(open, obs)),
+            (_, open) => open,
+        };
+        let framed = Framed { bytes, start, end, ending: None };
+        let mut slots = std::mem::take(&mut self.slots);
+        let params = Params { bytes, slots: &slots, catalog };
+        let name = Name::known(&line.name);
+        let kind = match line.role {
+            Role::Reply | Role::After => EventKind::Response { name, params },
+            _ => EventKind::Urc { name, params },
+        };
+        self.give_line(catalog, &framed, line, &choice, kind, obs);
+        self.after_line(catalog, line, &choice, open, bytes, &slots, obs);
+        self.start_module_data(catalog, choice, counted, bytes, &slots);
+        slots.clear();
+        self.slots = slots;
+        Head::Given(end)
+    }
+
+    fn start_module_data(&mut self, catalog: &Catalog, choice: Choice, counted: Counted, bytes: &[u8], slots: &[Slot]) {
+        if let Some(count) = count_of(catalog, counted, bytes, slots).filter(|&count| count > 0) {
+            let of = Of { exchange: choice.exchange, owner: Owner::Line(choice.line) };
+            self.side(Sender::Module).phase = Phase::Data(Data::new(of, count));
+        }
+    }
+
+    fn module_data<O: Observer>(&mut self, catalog: &Catalog, rest: &[u8], data: Data, settle: bool, obs: &mut O) -> usize {
+        let size = data.part_size();
+        let Some(bytes) = rest.get(..size) else {
+            return self.short_data(catalog, rest, data, obs);
+        };
+        let left = data.left - size as u64;
+        if left == 0 {
+            // What follows tells whether the count was true.
+            match self.plausible(catalog, rest.get(size..).unwrap_or_default(), settle) {
+                None => return 0,
+                Some(true) => {}
+                Some(false) => {
+                    if let Some(cut) = self.lost_in(catalog, bytes, data) {
+                        return self.cut_data(catalog, rest, cut, data, "the data that follows makes no sense", obs);
+                    }
+                }
+            }
+        }
+        let seq = self.give_payload(catalog, Sender::Module, bytes, Some(data), data.of, obs);
+        if left > 0 {
+            self.side(Sender::Module).phase = Phase::Data(Data { left, part: data.part + 1, doubt: None, ..data });
+        } else {
+            self.side(Sender::Module).phase = Phase::Lines;
+            self.surplus(catalog, rest.get(size..).unwrap_or_default(), data, seq, obs);
+        }
+        size
+    }
+}
+
+/// What became of a head.
+enum Head {
+    None,
+    Given(usize),
+    Unfinished,
+}
+
+/// The fields of a head up to its separator: `Ok` with the place behind it, `Err` where the bytes end before that is clear.
+fn head_end(
+    catalog: &Catalog,
+    shape: &crate::catalog::Shape,
+    rest: &[u8],
+    from: usize,
+    separator: u8,
+    spans: &mut Vec<fields::Span>,
+) -> Option<Result<usize, ()>> {
+    spans.clear();
+    let mut at = from;
+    let count = shape.fields.len();
+    for (number, field) in shape.fields.iter().enumerate() {
+        while rest.get(at) == Some(&b' ') {
+            at += 1;
+        }
+        let wanted = if number + 1 == count { separator } else { b',' };
+        let address = field.param.and_then(|at| catalog.param(at)).is_some_and(|spec| spec.kind == crate::catalog::Kind::Ip);
+        let mut end = at;
+        let mut quoted = false;
+        loop {
+            let Some(&byte) = rest.get(end) else { return Some(Err(())) };
+            match byte {
+                b'"' => quoted = !quoted,
+                b'\r' | b'\n' => return None,
+                _ if quoted => {}
+                _ if byte == wanted && !(address && byte == b':') => break,
+                b',' => return None,
+                _ => {}
+            }
+            if address && !(byte.is_ascii_hexdigit() || b".:\"".contains(&byte)) || end - from > HEAD_MAX {
+                return None;
+            }
+            end += 1;
+        }
+        spans.push((at as u32, end as u32));
+        at = end + 1;
+    }
+    (count > 0).then_some(Ok(at))
+}
+
+/// The announced size, where the line has a sound one.
+pub(super) fn count_of(catalog: &Catalog, counted: Counted, bytes: &[u8], slots: &[Slot]) -> Option<u64> {
+    let _ = (catalog, bytes);
+    let slot = slots.iter().find(|slot| slot.spec == counted.by)?;
+    match slot.read {
+        Read::Int(count) => u64::try_from(count).ok(),
+        _ => None,
+    }
+}
+
+/// Scans a name as [`Decoder::module_line`] does.
+pub(super) fn scan_name(content: &[u8]) -> (usize, Option<u8>, NameHash) {
+    let mut hash = NameHash::START;
+    for (at, &byte) in content.iter().take(NAME_MAX).enumerate() {
+        if matches!(byte, b':' | b',' | b'=') {
+            return (at, Some(byte), hash);
+        }
+        hash = hash.push(byte);
+    }
+    (content.len().min(NAME_MAX), None, hash)
+}
+
+/// The line without the ANSI colours and blanks around it; `None` where it has none.
+fn without_colours<'a>(framed: &Framed<'a>) -> Option<Framed<'a>> {
+    let content = framed.content();
+    if !matches!(content.first(), Some(0x1B | b' ' | b'\t')) {
+        return None;
+    }
+    let mut rest = content;
+    loop {
+        rest = rest.trim_ascii_start();
+        let Some(code) = rest.strip_prefix(b"\x1B[") else { break };
+        let end = code.iter().position(|b| !(b.is_ascii_digit() || *b == b';'))?;
+        rest = code.get(end + 1..)?;
+    }
+    let start = framed.end - rest.len();
+    let rest = rest.strip_suffix(b"\x1B[0m").unwrap_or(rest).trim_ascii_end();
+    (!rest.is_empty()).then_some(Framed { bytes: framed.bytes, start, end: start + rest.len(), ending: framed.ending })
+}
+
+/// `0` and `CONNECT` of `0,CONNECT`.
+fn split_link(content: &[u8]) -> Option<(usize, &[u8])> {
+    let digits = content.iter().take_while(|b| b.is_ascii_digit()).count();
+    if digits > 3 || content.get(digits) != Some(&b',') {
+        return None;
+    }
+    content.get(digits + 1..).map(|words| (digits, words.trim_ascii()))
+}
+
+/// Names with a prefix are compared without case; words are not: `OK` is a result, `ok` is text.
+fn same_words(name: &str, content: &[u8]) -> bool {
+    let name = name.as_bytes();
+    if name.first().is_some_and(u8::is_ascii_alphanumeric) { name == content } else { name.eq_ignore_ascii_case(content) }
+}
+
+/// Results that mean failure whatever the command: `ERROR`, `+CME ERROR`, and whatever the catalog lists as any command's but the first.
+fn is_failure(catalog: &Catalog, line: &Line) -> bool {
+    catalog.results.iter().skip(1).any(|name| *name == line.name) || line.name.ends_with("ERROR")
+}
+
+/// Whether a line named `name` may answer the unknown command in `text`.
+fn answers_to(text: &[u8], name: &[u8]) -> bool {
+    let own = text.get(2..2 + name.len());
+    own.is_some_and(|own| own.eq_ignore_ascii_case(name))
+}
+
+/// Bytes that no module prints on purpose: control characters, or mostly no UTF-8.
+fn is_noise(content: &[u8]) -> bool {
+    let odd = content.iter().filter(|&&b| b < 0x20 && b != b'\t' && b != 0x1B || b == 0x7F).count();
+    let broken: usize = content.utf8_chunks().map(|chunk| chunk.invalid().len()).sum();
+    odd > 0 || broken * 4 >= content.len()
+}
+

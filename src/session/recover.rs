@@ -1,0 +1,244 @@
+//! Regaining the framing: counted data that never fills its count, or whose count is a lie.
+//!
+//! Data is lost without a word; a decoder that waits for the count to fill hangs for good. Counted data ends by its count only, unless
+//! there is evidence: the host has gone on and the module answers it, the recording ends behind a result, or what follows the data makes no
+//! sense while a line inside it does.
+
+use super::decoder::{Data, Decoder, Owner, Phase};
+use super::module::{Framed, scan_name};
+use super::notice::{Notice, Observer};
+use crate::Sender;
+use crate::catalog::{Catalog, Pattern, Role};
+use crate::syntax::framing;
+
+/// Most lines that are taken back from the end of lost data.
+const PEEL_MAX: usize = 64;
+
+impl Decoder {
+    /// Counted data whose count is not full. Gives 0 to wait for more.
+    pub(super) fn short_data<O: Observer>(&mut self, catalog: &Catalog, rest: &[u8], data: Data, obs: &mut O) -> usize {
+        if let Some(doubt) = data.doubt {
+            let behind = rest.get(doubt..).unwrap_or_default();
+            let line = match framing::line(behind) {
+                Ok((_, line)) => line,
+                Err(_) if behind.len() < 4096 => return self.short_at_end(catalog, rest, data, obs),
+                Err(_) => {
+                    self.side(Sender::Module).phase = Phase::Data(Data { doubt: None, ..data });
+                    return 0;
+                }
+            };
+            if self.answers_host(catalog, &line) {
+                let cut = self.peel(catalog, rest.get(..doubt).unwrap_or(rest)).unwrap_or(doubt);
+                let cut = self.banner_in(catalog, rest.get(..cut).unwrap_or(rest)).unwrap_or(cut);
+                return self.cut_data(catalog, rest, cut, data, "the host went on, and the module answers it", obs);
+            }
+            self.side(Sender::Module).phase = Phase::Data(Data { doubt: None, ..data });
+            return 0;
+        }
+        self.short_at_end(catalog, rest, data, obs)
+    }
+
+    /// The recording ends within the data: unless a result or a boot banner shows that the data had ended before.
+    fn short_at_end<O: Observer>(&mut self, catalog: &Catalog, rest: &[u8], data: Data, obs: &mut O) -> usize {
+        if !self.closing {
+            return 0;
+        }
+        let cut = self.banner_in(catalog, rest).or_else(|| self.peel(catalog, rest));
+        match cut {
+            Some(cut) => self.cut_data(catalog, rest, cut, data, "the recording ends with lines that are no data", obs),
+            None => 0,
+        }
+    }
+
+    /// Whether a line is the module's answer to what the host sent last.
+    fn answers_host(&mut self, catalog: &Catalog, line: &framing::Line<'_>) -> bool {
+        let Some(newest) = self.open.back() else { return false };
+        if newest.text == line.content {
+            return true;
+        }
+        let framed =
+            Framed { bytes: line.bytes, start: line.start, end: line.start + line.content.len(), ending: Some(line.ending) };
+        let (len, stop, hash) = scan_name(line.content);
+        let name = line.content.get(..len).unwrap_or_default();
+        let choice = self.best_named(catalog, &framed, name, hash, stop);
+        let known = choice.and_then(|choice| catalog.lines.get(choice.line as usize));
+        known.is_some_and(|known| match known.role {
+            Role::Result => true,
+            Role::Reply | Role::After | Role::Later => {
+                known.owner.is_some_and(|(command, _)| self.open.back().is_some_and(|newest| newest.has_command(command)))
+            }
+            Role::Boot => true,
+            Role::Progress => known.rejects,
+            Role::Urc => false,
+        })
+    }
+
+    /// Takes known lines back from the end of `bytes`; gives where the first of them starts, its blank line included.
+    fn peel(&mut self, catalog: &Catalog, bytes: &[u8]) -> Option<usize> {
+        let mut cut = None;
+        let mut end = bytes.len();
+        for _ in 0..PEEL_MAX {
+            let body = bytes.get(..end)?;
+            let text = body.trim_ascii_end();
+            if text.len() == body.len() || text.is_empty() {
+                break;
+            }
+            let start = text.iter().rposition(|&b| b == b'\n' || b == b'\r').map_or(0, |at| at + 1);
+            let content = text.get(start..)?.trim_ascii();
+            if !self.is_mark(catalog, content) {
+                break;
+            }
+            // One blank line ahead belongs to it.
+            let ahead = bytes.get(..start)?;
+            end = match ahead {
+                [.., b'\r', b'\n'] => start - 2,
+                [.., b'\n' | b'\r'] => start - 1,
+                _ => start,
+            };
+            cut = Some(end);
+        }
+        cut
+    }
+
+    /// Whether a line is one that data hardly looks like: a result, a URC, a boot line, the end mark of a read.
+    fn is_mark(&mut self, catalog: &Catalog, content: &[u8]) -> bool {
+        if content.is_empty() || content.len() > 256 {
+            return false;
+        }
+        let framed = Framed { bytes: content, start: 0, end: content.len(), ending: None };
+        let (len, stop, hash) = scan_name(content);
+        let name = content.get(..len).unwrap_or_default();
+        let choice = self.best_named(catalog, &framed, name, hash, stop).or_else(|| self.best_other(catalog, &framed));
+        choice.is_some_and(|choice| {
+            choice.is_fit()
+                && catalog.lines.get(choice.line as usize).is_some_and(|line| !matches!(line.pattern, Pattern::Free { .. }))
+        })
+    }
+
+    /// Where a boot banner starts within data.
+    fn banner_in(&mut self, catalog: &Catalog, bytes: &[u8]) -> Option<usize> {
+        let mut at = 0;
+        while let Some(found) = memchr::memchr2(b'\n', b'\r', bytes.get(at..)?) {
+            let start = at + found + 1;
+            let rest = bytes.get(start..)?;
+            let len = memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len()).min(256);
+            let content = rest.get(..len)?.trim_ascii();
+            // Short words such as `ready` may well be data; a banner has more to say.
+            if content.len() > 12 && self.is_banner(catalog, content) {
+                return Some(match bytes.get(..start)? {
+                    [.., b'\r', b'\n'] => start - 2,
+                    _ => start - 1,
+                });
+            }
+            at = start;
+        }
+        None
+    }
+
+    fn is_banner(&mut self, catalog: &Catalog, content: &[u8]) -> bool {
+        let framed = Framed { bytes: content, start: 0, end: content.len(), ending: None };
+        let word = content.split(|&b| b == b' ').next().unwrap_or_default();
+        if catalog.line_index.find(word).is_empty() {
+            return false;
+        }
+        let choice = self.best_other(catalog, &framed);
+        choice
+            .and_then(|choice| catalog.lines.get(choice.line as usize))
+            .is_some_and(|line| line.role == Role::Boot && line.restart)
+    }
+
+    /// Whether what follows complete data may follow it. `None`: too little is there to tell.
+    pub(super) fn plausible(&mut self, catalog: &Catalog, behind: &[u8], settle: bool) -> Option<bool> {
+        let start = framing::lead(behind);
+        let body = behind.get(start..).unwrap_or_default();
+        if body.is_empty() {
+            return if settle || start > 64 { Some(true) } else { None };
+        }
+        if body.first() == Some(&b'>') {
+            return Some(true);
+        }
+        let window = body.get(..body.len().min(256)).unwrap_or(body);
+        let stop = window.iter().position(|b| b":,=\r\n".contains(b));
+        let Some(stop) = stop else {
+            return if settle || window.len() >= 256 { Some(settle) } else { None };
+        };
+        let name = window.get(..stop).unwrap_or_default().trim_ascii();
+        if !catalog.line_index.find(name).is_empty() {
+            return Some(true);
+        }
+        let end = window.iter().position(|b| b"\r\n".contains(b));
+        let Some(end) = end else {
+            return if settle || window.len() >= 256 { Some(settle) } else { None };
+        };
+        let content = window.get(..end).unwrap_or_default().trim_ascii();
+        let word = content.split(|&b| b == b' ').next().unwrap_or_default();
+        let digits = content.iter().take_while(|b| b.is_ascii_digit()).count();
+        let linked = content.get(digits + 1..).is_some_and(|words| digits > 0 && !catalog.link_index.find(words).is_empty());
+        let known = linked
+            || !catalog.line_index.find(content).is_empty()
+            || !catalog.line_index.find(word).is_empty()
+            || self.open.iter().any(|exchange| !exchange.text.is_empty() && exchange.text.starts_with(content))
+            || self.open.iter().any(|exchange| exchange.specs(catalog).any(|spec| spec.free));
+        Some(known)
+    }
+
+    /// Where, within complete data whose surroundings make no sense, the next line really starts.
+    pub(super) fn lost_in(&mut self, catalog: &Catalog, bytes: &[u8], data: Data) -> Option<usize> {
+        let head: Vec<u8> = match data.of.owner {
+            Owner::Line(at) => {
+                let line = catalog.lines.get(at as usize)?;
+                let separator = if line.text.as_bytes().get(line.name.len()) == Some(&b',') { b',' } else { b':' };
+                line.name.bytes().chain([separator]).collect()
+            }
+            Owner::Command(_) => return None,
+        };
+        let inline = matches!(data.of.owner, Owner::Line(at) if catalog.lines.get(at as usize)
+            .is_some_and(|line| line.data.is_some_and(|counted| !counted.behind_line)));
+        let next = memchr::memmem::find_iter(bytes, &head)
+            .find(|&at| inline || at == 0 || bytes.get(at - 1).is_some_and(|b| b"\r\n".contains(b)));
+        if let Some(at) = next {
+            return Some(match bytes.get(..at)? {
+                [.., b'\r', b'\n'] => at - 2,
+                _ => at,
+            });
+        }
+        self.banner_in(catalog, bytes)
+    }
+
+    /// Ends data at `cut` and goes on with lines.
+    pub(super) fn cut_data<O: Observer>(
+        &mut self,
+        catalog: &Catalog,
+        rest: &[u8],
+        cut: usize,
+        data: Data,
+        how: &'static str,
+        obs: &mut O,
+    ) -> usize {
+        let bytes = rest.get(..cut).unwrap_or(rest);
+        let actual = data.declared - data.left + bytes.len() as u64;
+        let exchange = data.of.exchange;
+        self.side(Sender::Module).phase = Phase::Lines;
+        let seq = if bytes.is_empty() {
+            self.seq.saturating_sub(1)
+        } else {
+            self.give_payload(catalog, Sender::Module, bytes, Some(data), data.of, obs)
+        };
+        let declared = data.declared;
+        let from = Sender::Module;
+        self.notice(Notice::PayloadLength { seq, exchange, from, declared, actual, more: false }, obs);
+        self.notice(Notice::Resync { seq, lost: declared.saturating_sub(actual), declared, how }, obs);
+        if bytes.is_empty() { self.run_module(catalog, rest, self.closing, obs) } else { bytes.len() }
+    }
+
+    /// More data than announced: text that is glued to its end and means nothing.
+    pub(super) fn surplus<O: Observer>(&mut self, catalog: &Catalog, behind: &[u8], data: Data, seq: u64, obs: &mut O) {
+        if behind.first().is_none_or(|b| b"\r\n".contains(b)) || self.plausible(catalog, behind, true) != Some(false) {
+            return;
+        }
+        let window = behind.get(..behind.len().min(256)).unwrap_or(behind);
+        let extra = window.iter().position(|b| b"\r\n".contains(b)).unwrap_or(window.len()) as u64;
+        let (declared, exchange, from) = (data.declared, data.of.exchange, Sender::Module);
+        self.notice(Notice::PayloadLength { seq, exchange, from, declared, actual: declared + extra, more: true }, obs);
+    }
+}
