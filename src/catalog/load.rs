@@ -504,6 +504,10 @@ impl Builder {
         let mut scope = Scope { builder: self, own };
         let built = patterns::build(nodes, &mut scope, &draft.names)?;
         let whole = draft.role == Role::Result && built.literal;
+        let catch_all = match &built.pattern {
+            Pattern::Fields { shapes } => shapes.iter().any(|shape| shape.rest && shape.fields.len() == 1),
+            _ => false,
+        };
         self.catalog.lines.push(Line {
             role: draft.role,
             name: if whole { text.into() } else { built.name.into() },
@@ -519,6 +523,7 @@ impl Builder {
             rejects: draft.rejects,
             restart: draft.restart,
             code: draft.code,
+            catch_all,
             sets: Vec::new(),
             pattern: built.pattern,
             data: built.data,
@@ -647,6 +652,7 @@ impl Builder {
             needs: self.condition(src, &mut table, "needs", own),
             section: section.map(Into::into),
             restarts: table.flag(src, "restarts").unwrap_or(false),
+            replies_only: table.flag(src, "replies_only").unwrap_or(false),
             ..FormSpec::default()
         };
         for item in table.take("syntax").map_or_else(Vec::new, Item::list) {
@@ -686,7 +692,7 @@ impl Builder {
         table.finish(
             src,
             "syntax, reply, after, later, finals, fails, prompt, sends, ends, then, phase, needs, sets, relations, timeout, \
-             models, except, profile, title, section, note, restarts",
+             models, except, profile, title, section, note, restarts, replies_only",
         );
         spec
     }

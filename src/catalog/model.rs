@@ -117,6 +117,8 @@ pub struct FormSpec {
     pub except: Vec<u16>,
     /// Firmware generation that has it beside the manual.
     pub profile: Option<u16>,
+    /// It has no final result: its reply ends it.
+    pub replies_only: bool,
     /// The module restarts behind its result.
     pub restarts: bool,
     /// Some reply has no name in it: any line of text may belong to it.
@@ -250,6 +252,8 @@ pub struct Line {
     /// It shows a reset (of boot lines).
     pub restart: bool,
     pub(crate) code: Option<u32>,
+    /// One field that takes anything.
+    pub(crate) catch_all: bool,
     pub(crate) sets: Vec<Effect>,
     pub(crate) pattern: Pattern,
     /// Counted data: the parameter that counts it, by its position in [`Catalog::params`], and whether it starts behind the line's end.

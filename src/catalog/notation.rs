@@ -175,13 +175,29 @@ fn expand(nodes: &[Node], prefix: &mut Flat, out: &mut Vec<Flat>) -> Result<(), 
         }
         expand(&[], prefix, out)?;
     } else {
-        let with: Vec<Node> = inner.iter().chain(rest).cloned().collect();
-        expand(&with, prefix, out)?;
+        // What may be left out may also be left empty between its separators.
+        expand_optional(inner, rest, prefix, out)?;
         prefix.truncate(len);
         expand(rest, prefix, out)?;
     }
     prefix.truncate(len);
     Ok(())
+}
+
+fn expand_optional(inner: &[Node], rest: &[Node], prefix: &mut Flat, out: &mut Vec<Flat>) -> Result<(), String> {
+    match inner.split_first() {
+        None => expand(rest, prefix, out),
+        Some((Node::Optional(_), _)) => {
+            let with: Vec<Node> = inner.iter().chain(rest).cloned().collect();
+            expand(&with, prefix, out)
+        }
+        Some((node, more)) => {
+            prefix.push((node.clone(), matches!(node, Node::Param { .. })));
+            expand_optional(more, rest, prefix, out)?;
+            prefix.pop();
+            Ok(())
+        }
+    }
 }
 
 fn starts_with_comma(nodes: &[Node]) -> bool {
@@ -281,12 +297,12 @@ mod tests {
     fn optional_parts_become_fields_or_shapes() {
         assert_eq!(shown("<a>,<b>[,<c>][,<d>]"), ["<a>,<b>,<c>?,<d>?"]);
         assert_eq!(shown("<a>[,<b>[,<c>]]"), ["<a>,<b>?,<c>?"]);
-        assert_eq!(shown("[<start>,]<size>"), ["<start>,<size>", "<size>"]);
-        assert_eq!(shown("<a>[,<b>],<c>"), ["<a>,<b>,<c>", "<a>,<c>"]);
+        assert_eq!(shown("[<start>,]<size>"), ["<start>?,<size>", "<size>"]);
+        assert_eq!(shown("<a>[,<b>],<c>"), ["<a>,<b>?,<c>", "<a>,<c>"]);
         assert_eq!(shown("DATA,<len>"), ["DATA,<len>"]);
         assert_eq!(shown("ip:<\"ip\">"), ["ip:<ip>"]);
         assert_eq!(shown("<a>, <b>..."), ["<a>,<b>..."]);
-        assert_eq!(shown("[<a>]"), ["<a>", ""]);
+        assert_eq!(shown("[<a>]"), ["<a>?", ""]);
         assert_eq!(shown("(<ecn>,<ssid>)"), ["(<ecn>,<ssid>)"]);
     }
 

@@ -75,8 +75,8 @@ pub(super) struct Data {
     /// What is still to come, the part in work included.
     pub(super) left: u64,
     pub(super) part: u64,
-    /// Of the module's data: how many bytes of the part had come when the host sent its next command.
-    pub(super) doubt: Option<usize>,
+    /// Of the module's data: how many bytes of the part had come when the host sent its next command, and that command's exchange.
+    pub(super) doubt: Option<(usize, u64)>,
 }
 
 impl Data {
@@ -149,6 +149,12 @@ pub(crate) struct Decoder {
     pub(super) booting: bool,
     /// Data has begun that the module has not asked for; told once its event is there.
     pub(super) early: Option<Notice>,
+    /// Exchanges from this one on were opened at this place of the module's stream: a reset ahead of it is none of theirs.
+    pub(super) spared: Option<(u64, u64)>,
+    /// Notices that hold only if the module's side was recorded.
+    pub(super) held: Vec<(Notice, Option<Time>)>,
+    /// The last exchange ended in words of the firmware's own.
+    pub(super) loose_end: bool,
     /// The newest command that the catalog knows.
     pub(super) newest: Option<(u32, super::Form)>,
     pub(super) spans: Vec<Span>,
@@ -186,6 +192,9 @@ impl Decoder {
             module_seen: false,
             booting: false,
             early: None,
+            spared: None,
+            held: Vec::new(),
+            loose_end: false,
             newest: None,
             spans: Vec::new(),
             slots: Vec::new(),
@@ -219,8 +228,12 @@ impl Decoder {
             self.last = Some(from);
         }
         self.now = time;
-        if from == Sender::Module {
+        if from == Sender::Module && !self.module_seen {
             self.module_seen = true;
+            let catalog = Arc::clone(&self.catalog);
+            for (notice, time) in std::mem::take(&mut self.held) {
+                obs.notice(notice, time, &catalog);
+            }
         }
         let [host, module] = &mut self.sides;
         let side = match from {

@@ -10,6 +10,9 @@ use crate::catalog::{Catalog, FormSpec, Sends};
 use crate::syntax::{command, fields, framing};
 use crate::{Sender, Time};
 
+/// Most notices that wait for the module's first byte.
+const HELD_MAX: usize = 64;
+
 /// Silence that makes a `+++` an escape: the module's packets are 20 ms apart (ESP-AT manual §4.5).
 const ESCAPE_SILENCE: Time = Time::from_millis(20);
 
@@ -315,6 +318,7 @@ impl Decoder {
         self.host_seen = true;
         self.refused = None;
         self.after_data = None;
+        self.loose_end = false;
         self.doubt_module_data();
         self.drop_overdue(obs);
         let mut parts = std::mem::take(&mut self.parts);
@@ -326,9 +330,10 @@ impl Decoder {
         let side = self.side(Sender::Host);
         let last = side.base + line.bytes.len() as u64 - 1;
         exchange.ended = side.time_ahead(last);
+        self.close_quiet_data(catalog);
         let before = match self.open.back() {
-            Some(open) if self.module_seen => Some((open.id, open.seq)),
-            _ => None,
+            Some(open) => Some((open.id, open.seq)),
+            None => None,
         };
         let count = parts.len();
         let (mut at, id, first_seq) = (0, exchange.id, exchange.seq);
@@ -347,7 +352,13 @@ impl Decoder {
         self.parts = parts;
         self.open_exchange(exchange);
         if let Some((before, before_seq)) = before {
-            self.notice(Notice::Overlap { seq: first_seq, exchange: id, before, before_seq }, obs);
+            let notice = Notice::Overlap { seq: first_seq, exchange: id, before, before_seq };
+            if self.module_seen {
+                self.notice(notice, obs);
+            } else if self.held.len() < HELD_MAX {
+                // Nobody may be there to answer, or nobody recorded it: the module's first byte will tell.
+                self.held.push((notice, self.now));
+            }
         }
     }
 
@@ -378,6 +389,7 @@ impl Decoder {
         self.spans.clear();
         fields::split(bytes, args.start, args.end, catalog.escapes, &mut self.spans);
         let choice = self.choose_syntax(catalog, spec, bytes);
+        let given = self.spans.len();
         let part = Self::part_of(command, form);
         exchange.parts.push(part);
         self.newest = command.map(|command| (command, form));
@@ -394,7 +406,7 @@ impl Decoder {
             id,
             kind,
             |mut facts| {
-                facts.command = Some(CommandFacts { command, form, spec, choice, args });
+                facts.command = Some(CommandFacts { command, form, spec, choice, given, args });
                 facts.ending = ending;
                 facts.cut = closing;
                 facts
@@ -408,6 +420,7 @@ impl Decoder {
     /// Finds the alternative that fits best and leaves its parameters in `slots`.
     fn choose_syntax(&mut self, catalog: &Catalog, spec: Option<&FormSpec>, bytes: &[u8]) -> Option<(usize, usize)> {
         let mut best: Option<(u32, (usize, usize))> = None;
+        let several = spec.is_some_and(|spec| spec.syntax.len() > 1 || spec.syntax.iter().any(|syntax| syntax.shapes.len() > 1));
         for (number, syntax) in spec.iter().flat_map(|spec| spec.syntax.iter()).enumerate() {
             for (at, shape) in syntax.shapes.iter().enumerate() {
                 let misfit =
@@ -420,7 +433,9 @@ impl Decoder {
                     let scope = Scope { state: &self.state, params: Params { bytes, slots: &self.trial, catalog } };
                     when.expr.eval(&scope) == Some(false)
                 });
-                let misfit = misfit * 4 + if off { 3 } else { 0 };
+                // Of two that fit, the one whose ranges hold.
+                let out = several && !matching::in_range(catalog, bytes, &self.trial);
+                let misfit = misfit * 8 + if off { 4 } else { 0 } + if out { 3 } else { 0 };
                 if best.is_none_or(|(least, _)| misfit < least) {
                     best = Some((misfit, (number, at)));
                     std::mem::swap(&mut self.slots, &mut self.trial);
@@ -479,12 +494,24 @@ impl Decoder {
         }
     }
 
+    /// `OK` came where the manual prints a prompt alone, and the host goes on: there is no data phase.
+    fn close_quiet_data(&mut self, catalog: &Catalog) {
+        while let Some(at) = self.open.iter().position(|exchange| {
+            exchange.stage == Stage::Prompt(true)
+                && exchange.data_spec(catalog).and_then(|spec| spec.data.as_ref()).is_some_and(|data| !data.accepts)
+        }) {
+            self.succeed(catalog, at);
+            self.close_exchange(at, true);
+        }
+    }
+
     /// The host goes on to its next command: has the module's data been cut short?
     fn doubt_module_data(&mut self) {
+        let next = self.exchanges;
         let module = self.side(Sender::Module);
         let have = module.carry.len();
         if let Phase::Data(data) = &mut module.phase {
-            data.doubt = Some(have);
+            data.doubt = Some((have, next));
         }
     }
 

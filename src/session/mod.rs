@@ -19,3 +19,57 @@ pub use event::{Event, EventKind, Form, Name, Param, Params, Text, Value};
 pub(crate) use event::{Read, Slot};
 pub(crate) use notice::{CommandFacts, Facts, LineFacts, Notice, Observer};
 pub(crate) use state::Scope;
+
+/// Decodes one session to events, without holding it against the rules; see [`crate::check::Analyzer`] for both.
+///
+/// ```
+/// use atscope::{Sender, catalog, session::{Options, Session}};
+///
+/// let catalog = catalog::load_builtin("esp-at").expect("the built-in catalog is sound");
+/// let mut session = Session::new(catalog, &Options::default());
+/// let mut kinds = Vec::new();
+/// session.push(Sender::Module, None, b"\r\n+IPD,0,5:hello", &mut |event| kinds.push(event.kind.as_str()));
+/// session.finish(&mut |event| kinds.push(event.kind.as_str()));
+/// assert_eq!(kinds, ["urc", "payload"]);
+/// ```
+#[derive(Debug)]
+pub struct Session(Decoder);
+
+struct Events<'f, F>(&'f mut F);
+
+impl<F: FnMut(&Event<'_>)> Observer for Events<'_, F> {
+    #[inline]
+    fn event(&mut self, event: &Event<'_>, _: &Facts<'_>) {
+        (self.0)(event);
+    }
+
+    fn notice(&mut self, _: Notice, _: Option<crate::Time>, _: &crate::catalog::Catalog) {}
+}
+
+impl Session {
+    /// A session of a dialect.
+    pub fn new(catalog: std::sync::Arc<crate::catalog::Catalog>, options: &Options) -> Self {
+        Self(Decoder::new(catalog, options))
+    }
+
+    /// Takes the next bytes of a sender; `each` gets every event that they complete.
+    pub fn push(
+        &mut self,
+        from: crate::Sender,
+        time: Option<crate::Time>,
+        bytes: &[u8],
+        each: &mut impl FnMut(&Event<'_>),
+    ) {
+        self.0.push(from, time, bytes, &mut Events(each));
+    }
+
+    /// The recording ends: gives what is left.
+    pub fn finish(&mut self, each: &mut impl FnMut(&Event<'_>)) {
+        self.0.finish(&mut Events(each));
+    }
+
+    /// The firmware generation that traffic told.
+    pub fn profile(&self) -> Option<&str> {
+        self.0.profile()
+    }
+}

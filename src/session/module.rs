@@ -7,6 +7,7 @@ use super::matching::{self, Misfit, NO_FIT, Strictness};
 use super::notice::{LineFacts, Notice, Observer};
 use super::state::Scope;
 use crate::catalog::{Catalog, Counted, Line, NameHash, Part, Pattern, Role};
+use super::recover::Behind;
 use crate::syntax::{fields, framing};
 use crate::{Sender, Time};
 
@@ -49,11 +50,22 @@ impl Choice {
         self.misfit == 0
     }
 
-    fn key(&self, catalog: &Catalog) -> (bool, u8, std::cmp::Reverse<Misfit>, bool) {
+    fn key(&self, catalog: &Catalog) -> (u8, u8, std::cmp::Reverse<Misfit>, bool) {
         let manual = catalog.lines.get(self.line as usize).is_some_and(|line| line.profile.is_none());
-        (self.misfit == 0, self.rank, std::cmp::Reverse(self.misfit), manual)
+        let fit = match self.misfit {
+            0 => 2,
+            OUT_OF_RANGE | CATCH_ALL => 1,
+            _ => 0,
+        };
+        (fit, self.rank, std::cmp::Reverse(self.misfit), manual)
     }
 }
+
+/// Fits, but for a number out of its documented range.
+const OUT_OF_RANGE: Misfit = 1_000_000;
+
+/// Fits because anything does.
+const CATCH_ALL: Misfit = 1_000_001;
 
 /// How well a line's part suits the moment; more is better.
 mod rank {
@@ -291,7 +303,8 @@ impl Decoder {
             fields::split(framed.bytes, framed.start + name.len() + skip, framed.end, catalog.escapes, &mut self.spans);
         }
         let mut best: Option<Choice> = None;
-        for &at in catalog.line_index.find_hashed(name, hash) {
+        let found = catalog.line_index.find_hashed(name, hash);
+        for &at in found {
             let Some(line) = catalog.lines.get(at as usize) else { continue };
             let fitted = match &line.pattern {
                 Pattern::Fields { shapes } if delimited => self.fit_shapes(catalog, shapes, framed.bytes, line),
@@ -304,12 +317,17 @@ impl Decoder {
                     self.trial.clear();
                     Some((0, 0))
                 }
-                Pattern::Words => None,
                 _ => None,
             };
+            // Of several that fit, the one whose ranges hold.
+            let fitted = fitted.map(|(shape, misfit)| match misfit {
+                0 if found.len() > 1 && line.catch_all => (shape, CATCH_ALL),
+                0 if found.len() > 1 && !matching::in_range(catalog, framed.bytes, &self.trial) => (shape, OUT_OF_RANGE),
+                _ => (shape, misfit),
+            });
             self.consider(catalog, framed, at, line, fitted, &mut best);
         }
-        best
+        best.map(|choice| if choice.misfit >= OUT_OF_RANGE { Choice { misfit: 0, ..choice } } else { choice })
     }
 
     /// Entries that a name does not find: words with commas, a link number ahead, words with parameters, bare fields.
@@ -593,6 +611,11 @@ impl Decoder {
             Role::Reply | Role::After => {
                 if let Some(exchange) = open.and_then(|at| self.open.get_mut(at)) {
                     exchange.answered = true;
+                    let over = exchange.specs(catalog).any(|spec| spec.replies_only);
+                    if let Some(at) = open.filter(|_| over) {
+                        self.succeed(catalog, at);
+                        self.close_exchange(at, true);
+                    }
                 }
                 if let (Role::After, Some(id)) = (line.role, choice.exchange)
                     && let Some(ended) = self.ended.iter_mut().rev().find(|ended| ended.id == id)
@@ -726,7 +749,9 @@ impl Decoder {
             None => self.open.iter().position(|_| catalog.results.contains(&line.name)),
         };
         let taken = choice.open.is_some();
-        self.flush_host_data(catalog, open, obs);
+        if let Some(id) = open.and_then(|open| self.open.get(open)).map(|exchange| exchange.id) {
+            self.flush_host_data(catalog, Some(id), true, obs);
+        }
         let slots = std::mem::take(&mut self.slots);
         let params = Params { bytes: framed.bytes, slots: &slots, catalog };
         let code = line.code.and_then(|code| {
@@ -753,7 +778,8 @@ impl Decoder {
         self.state.changes(&line.sets, params, &mut self.pending);
         self.apply_pending();
         self.slots = slots;
-        if !taken && (self.host_seen || id.is_some()) && !self.closing_cut(framed) {
+        let second = id.is_none() && std::mem::take(&mut self.loose_end) && catalog.results.contains(&line.name);
+        if !taken && !second && (self.host_seen || id.is_some()) && !self.closing_cut(framed) {
             let result = line.name.to_string();
             self.notice(Notice::UnexpectedFinal { seq, exchange: id, result, command }, obs);
         }
@@ -764,6 +790,8 @@ impl Decoder {
         }
         if let Some(open) = open {
             self.end_or_go_on(catalog, open, line);
+            // Firmware that ends a command in words of its own may print `OK` as well.
+            self.loose_end = line.profile.is_some();
         }
     }
 
@@ -802,13 +830,11 @@ impl Decoder {
         data.is_none_or(|data| data.then.is_empty() || data.then.iter().any(|name| **name == *result))
     }
 
-    /// A final result ends the host's data, however much of it has come: gives what there is.
-    fn flush_host_data<O: Observer>(&mut self, catalog: &Catalog, open: Option<usize>, obs: &mut O) {
-        let Some(exchange) = open.and_then(|open| self.open.get(open)) else { return };
-        let id = exchange.id;
+    /// A final result, or a reset, ends the host's data, however much of it has come: gives what there is.
+    fn flush_host_data<O: Observer>(&mut self, catalog: &Catalog, only: Option<u64>, tell: bool, obs: &mut O) {
         let phase = self.side(Sender::Host).phase;
         let of = match phase {
-            Phase::Data(Data { of, .. }) | Phase::CtrlZ(of) if of.exchange == Some(id) => of,
+            Phase::Data(Data { of, .. }) | Phase::CtrlZ(of) if only.is_none() || of.exchange == only => of,
             _ => return,
         };
         let carry = std::mem::take(&mut self.side(Sender::Host).carry);
@@ -822,7 +848,7 @@ impl Decoder {
         };
         let seq = self.give_payload(catalog, Sender::Host, &carry, data, of, obs);
         let cancelled = carry.ends_with(b"+++");
-        if let Some(data) = data.filter(|_| !cancelled) {
+        if let Some(data) = data.filter(|_| tell && !cancelled) {
             let declared = data.declared;
             let actual = data.declared - data.left + carry.len() as u64;
             let from = Sender::Host;
@@ -843,15 +869,21 @@ impl Decoder {
             return;
         }
         self.booting = true;
-        let open = self.open.len();
+        self.flush_host_data(catalog, None, false, obs);
         let asked = self.restart_asked(catalog);
-        while !self.open.is_empty() {
+        // What was asked after the reset, though it is read only now, lives on.
+        let spared = self.spared.filter(|spared| spared.1 > self.side(Sender::Module).base).map_or(u64::MAX, |spared| spared.0);
+        let mut open = 0;
+        while self.open.front().is_some_and(|exchange| exchange.id < spared) {
             self.close_exchange(0, false);
+            open += 1;
         }
         self.ended.clear();
-        self.newest = None;
+        self.newest = self.open.back().and_then(Self::first_command);
         self.refused = None;
-        self.side(Sender::Host).phase = Phase::Lines;
+        if self.open.is_empty() {
+            self.side(Sender::Host).phase = Phase::Lines;
+        }
         self.state.reset(catalog, false);
         if !asked && (self.host_seen || seq > 0 && self.exchanges > 0) {
             self.notice(Notice::Reset { seq, open }, obs);
@@ -1038,9 +1070,10 @@ impl Decoder {
             // What follows tells whether the count was true.
             match self.plausible(catalog, rest.get(size..).unwrap_or_default(), settle) {
                 None => return 0,
-                Some(true) => {}
-                Some(false) => {
-                    if let Some(cut) = self.lost_in(catalog, bytes, data) {
+                Some(Behind::Fine) => {}
+                Some(Behind::Senseless(end)) => {
+                    let window = rest.get(..size + end).unwrap_or(rest);
+                    if let Some(cut) = self.lost_in(catalog, window, size, data) {
                         return self.cut_data(catalog, rest, cut, data, "the data that follows makes no sense", obs);
                     }
                 }

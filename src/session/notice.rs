@@ -28,6 +28,8 @@ pub(crate) struct CommandFacts<'f> {
     pub(crate) spec: Option<&'f FormSpec>,
     /// The alternative that fits best: position of syntax and shape.
     pub(crate) choice: Option<(usize, usize)>,
+    /// How many fields were given, empty ones included.
+    pub(crate) given: usize,
     /// What stands behind the equals sign or letter, within the event's bytes.
     pub(crate) args: std::ops::Range<usize>,
 }

@@ -14,10 +14,17 @@ use crate::syntax::framing;
 /// Most lines that are taken back from the end of lost data.
 const PEEL_MAX: usize = 64;
 
+/// What follows complete data.
+pub(super) enum Behind {
+    Fine,
+    /// No known line; the first one ends here.
+    Senseless(usize),
+}
+
 impl Decoder {
     /// Counted data whose count is not full. Gives 0 to wait for more.
     pub(super) fn short_data<O: Observer>(&mut self, catalog: &Catalog, rest: &[u8], data: Data, obs: &mut O) -> usize {
-        if let Some(doubt) = data.doubt {
+        if let Some((doubt, exchange)) = data.doubt {
             let behind = rest.get(doubt..).unwrap_or_default();
             let line = match framing::line(behind) {
                 Ok((_, line)) => line,
@@ -30,6 +37,7 @@ impl Decoder {
             if self.answers_host(catalog, &line) {
                 let cut = self.peel(catalog, rest.get(..doubt).unwrap_or(rest)).unwrap_or(doubt);
                 let cut = self.banner_in(catalog, rest.get(..cut).unwrap_or(rest)).unwrap_or(cut);
+                self.spared = Some((exchange, self.side(Sender::Module).base + doubt as u64));
                 return self.cut_data(catalog, rest, cut, data, "the host went on, and the module answers it", obs);
             }
             self.side(Sender::Module).phase = Phase::Data(Data { doubt: None, ..data });
@@ -137,39 +145,42 @@ impl Decoder {
 
     fn is_banner(&mut self, catalog: &Catalog, content: &[u8]) -> bool {
         let framed = Framed { bytes: content, start: 0, end: content.len(), ending: None };
+        let (len, stop, hash) = scan_name(content);
+        let name = content.get(..len).unwrap_or_default();
         let word = content.split(|&b| b == b' ').next().unwrap_or_default();
-        if catalog.line_index.find(word).is_empty() {
+        if catalog.line_index.find(word).is_empty() && catalog.line_index.find_hashed(name, hash).is_empty() {
             return false;
         }
-        let choice = self.best_other(catalog, &framed);
+        let choice = self.best_named(catalog, &framed, name, hash, stop).or_else(|| self.best_other(catalog, &framed));
         choice
             .and_then(|choice| catalog.lines.get(choice.line as usize))
             .is_some_and(|line| line.role == Role::Boot && line.restart)
     }
 
     /// Whether what follows complete data may follow it. `None`: too little is there to tell.
-    pub(super) fn plausible(&mut self, catalog: &Catalog, behind: &[u8], settle: bool) -> Option<bool> {
+    pub(super) fn plausible(&mut self, catalog: &Catalog, behind: &[u8], settle: bool) -> Option<Behind> {
         let start = framing::lead(behind);
         let body = behind.get(start..).unwrap_or_default();
         if body.is_empty() {
-            return if settle || start > 64 { Some(true) } else { None };
+            return if settle || start > 64 { Some(Behind::Fine) } else { None };
         }
         if body.first() == Some(&b'>') {
-            return Some(true);
+            return Some(Behind::Fine);
         }
         let window = body.get(..body.len().min(256)).unwrap_or(body);
         let stop = window.iter().position(|b| b":,=\r\n".contains(b));
-        let Some(stop) = stop else {
-            return if settle || window.len() >= 256 { Some(settle) } else { None };
+        let unclear = || match (window.len() >= 256, settle) {
+            (true, _) => Some(Behind::Senseless(start + window.len())),
+            (false, true) => Some(Behind::Fine),
+            (false, false) => None,
         };
+        let Some(stop) = stop else { return unclear() };
         let name = window.get(..stop).unwrap_or_default().trim_ascii();
         if !catalog.line_index.find(name).is_empty() {
-            return Some(true);
+            return Some(Behind::Fine);
         }
         let end = window.iter().position(|b| b"\r\n".contains(b));
-        let Some(end) = end else {
-            return if settle || window.len() >= 256 { Some(settle) } else { None };
-        };
+        let Some(end) = end else { return unclear() };
         let content = window.get(..end).unwrap_or_default().trim_ascii();
         let word = content.split(|&b| b == b' ').next().unwrap_or_default();
         let digits = content.iter().take_while(|b| b.is_ascii_digit()).count();
@@ -179,11 +190,12 @@ impl Decoder {
             || !catalog.line_index.find(word).is_empty()
             || self.open.iter().any(|exchange| !exchange.text.is_empty() && exchange.text.starts_with(content))
             || self.open.iter().any(|exchange| exchange.specs(catalog).any(|spec| spec.free));
-        Some(known)
+        Some(if known { Behind::Fine } else { Behind::Senseless(start + end) })
     }
 
     /// Where, within complete data whose surroundings make no sense, the next line really starts.
-    pub(super) fn lost_in(&mut self, catalog: &Catalog, bytes: &[u8], data: Data) -> Option<usize> {
+    /// `bytes` holds the data (`size`) and the line behind it: what is looked for may straddle the two.
+    pub(super) fn lost_in(&mut self, catalog: &Catalog, bytes: &[u8], size: usize, data: Data) -> Option<usize> {
         let head: Vec<u8> = match data.of.owner {
             Owner::Line(at) => {
                 let line = catalog.lines.get(at as usize)?;
@@ -195,6 +207,7 @@ impl Decoder {
         let inline = matches!(data.of.owner, Owner::Line(at) if catalog.lines.get(at as usize)
             .is_some_and(|line| line.data.is_some_and(|counted| !counted.behind_line)));
         let next = memchr::memmem::find_iter(bytes, &head)
+            .take_while(|&at| at < size)
             .find(|&at| inline || at == 0 || bytes.get(at - 1).is_some_and(|b| b"\r\n".contains(b)));
         if let Some(at) = next {
             return Some(match bytes.get(..at)? {
@@ -202,7 +215,7 @@ impl Decoder {
                 _ => at,
             });
         }
-        self.banner_in(catalog, bytes)
+        self.banner_in(catalog, bytes).filter(|&at| at < size)
     }
 
     /// Ends data at `cut` and goes on with lines.
@@ -233,7 +246,7 @@ impl Decoder {
 
     /// More data than announced: text that is glued to its end and means nothing.
     pub(super) fn surplus<O: Observer>(&mut self, catalog: &Catalog, behind: &[u8], data: Data, seq: u64, obs: &mut O) {
-        if behind.first().is_none_or(|b| b"\r\n".contains(b)) || self.plausible(catalog, behind, true) != Some(false) {
+        if behind.first().is_none_or(|b| b"\r\n".contains(b)) || !matches!(self.plausible(catalog, behind, true), Some(Behind::Senseless(_))) {
             return;
         }
         let window = behind.get(..behind.len().min(256)).unwrap_or(behind);

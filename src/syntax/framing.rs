@@ -97,7 +97,11 @@ fn cut(input: &[u8], start: usize, clear: usize, at_end: bool) -> Option<(Line<'
 #[inline]
 fn trim_end(content: &[u8]) -> &[u8] {
     match content.last() {
-        Some(b' ' | b'\t') => content.trim_ascii_end(),
+        Some(b' ' | b'\t' | 0) => {
+            let blank = content.iter().rev().take_while(|b| matches!(b, b' ' | b'\t' | 0)).count();
+            // Something must be left: a line of NULs is no blank line.
+            content.get(..content.len() - blank).filter(|rest| !rest.is_empty()).unwrap_or(content)
+        }
         _ => content,
     }
 }

@@ -226,18 +226,18 @@ fn command(event: &Event<'_>, facts: &Facts<'_>, known: &CommandFacts<'_>, repor
         return;
     };
     wrong_state::check(&about, facts, syntax.when.as_ref(), "this list of parameters", *params, report);
-    parameters(&about, facts, spec, shape, *params, report);
+    parameters(&about, facts, (spec, shape), *params, known.given, report);
 }
 
 fn parameters(
     about: &About<'_>,
     facts: &Facts<'_>,
-    spec: &crate::catalog::FormSpec,
-    shape: &crate::catalog::Shape,
+    (spec, shape): (&crate::catalog::FormSpec, &crate::catalog::Shape),
     params: Params<'_>,
+    given: usize,
     report: Report<'_>,
 ) {
-    let (given, most) = (params.len(), shape.fields.len());
+    let most = shape.fields.len();
     let mut sound = true;
     let mut seen = |finding: Finding| {
         sound = false;
@@ -245,11 +245,12 @@ fn parameters(
     };
     param_missing::check(about, facts, shape, params, given, &mut seen);
     if given > most && !shape.repeat && !shape.rest {
-        let first = params.at(most).map_or(0, |param| param.range().start);
-        let last = params.at(given - 1).map_or(first, |param| param.range().end);
+        let extra = given - most;
+        let first = params.at(params.len().saturating_sub(extra)).map_or(0, |param| param.range().start);
+        let last = params.at(params.len().saturating_sub(1)).map_or(first, |param| param.range().end);
         param_extra::check(about, facts, given, most, first..last, &mut seen);
     }
-    for (at, param) in params.iter().enumerate() {
+    for param in params.iter() {
         let Some(own) = facts.catalog.spec_for(param.slot.spec, facts.model) else { continue };
         match param.value() {
             Value::Omitted => continue,
@@ -259,6 +260,7 @@ fn parameters(
             }
             _ => {}
         }
+        let at = shape.fields.iter().position(|field| field.param == Some(param.slot.spec)).unwrap_or_default();
         let fixed = shape.fields.get(at).and_then(|field| field.fixed.as_deref());
         if let Some(fixed) = fixed {
             let text = match param.value() {

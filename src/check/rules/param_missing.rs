@@ -17,9 +17,11 @@ pub(super) fn check(about: &About<'_>, facts: &Facts<'_>, shape: &Shape, params:
         let message = format!("{} missing: {given} given, at least {} expected", missing.join(", "), shape.min);
         report(about.finding(Rule::ParamMissing, message).cite(about.cite(facts)).0);
     }
-    for (at, param) in params.iter().enumerate().take(shape.min) {
-        let field = shape.fields.get(at);
-        if param.value() == Value::Omitted && field.is_some_and(|field| !field.optional && field.param.is_some()) {
+    let tail = shape.fields.get(shape.min..).unwrap_or_default();
+    for param in params.iter().filter(|param| param.value() == Value::Omitted) {
+        let field = shape.fields.iter().find(|field| field.param == Some(param.slot.spec));
+        let optional = |field: &crate::catalog::Field| field.optional || tail.iter().any(|last| std::ptr::eq(last, field));
+        if field.is_some_and(|field| !optional(field)) {
             let message = format!("`{}` is empty, but must be given", param.name());
             report(about.finding(Rule::ParamMissing, message).at(param.range()).cite(about.cite(facts)).0);
         }

@@ -1,0 +1,377 @@
+//! The command line as types: help, completions and the man page all come from here.
+//!
+//! What has a default and may also stand in `atscope.toml` is an `Option`, so that the command line wins.
+
+use std::path::PathBuf;
+
+use clap::builder::PossibleValuesParser;
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+use crate::Time;
+use crate::capture::Format as CaptureFormat;
+use crate::check::{Rule, Severity};
+use crate::session::EventKind;
+
+const AFTER: &str = "\
+Exit status:
+  0  fine
+  1  check found something at or above --fail-on
+  2  bad usage, unreadable or damaged input
+
+Examples:
+  atscope decode boot.at
+  atscope check -d esp-at -m esp8266 --fail-on warning capture.pcapng
+  atscope decode --only command,final --summary modem.csv
+  atscope explain param-range";
+
+/// Decodes and checks recordings of modules that speak AT commands.
+#[derive(Debug, Parser)]
+#[command(
+    name = "atscope",
+    version,
+    about = "Protocol analyzer for modules that speak AT commands on a serial line",
+    after_help = AFTER,
+    arg_required_else_help = true,
+    subcommand_required = true,
+    max_term_width = 110
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: Global,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// When to colour the output
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_default_value = true)]
+    pub color: Color,
+    /// Settings to use in place of atscope.toml in the working folder
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
+}
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Even into a file or pipe
+    Always,
+    /// Not at all
+    Never,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show what host and module said to each other
+    Decode(Box<Decode>),
+    /// Show where host or module broke the rules
+    Check(Box<Check>),
+    /// Turn a recording into another format
+    Convert(Convert),
+    /// Show what is known of a dialect
+    #[command(subcommand)]
+    Catalog(Catalog),
+    /// Explain a rule, or list all rules
+    Explain(Explain),
+    /// Print a shell's completions
+    Completions(Completions),
+    /// Print the manual page
+    Man(Man),
+}
+
+/// The recordings, and how to read them.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Input")]
+pub struct Input {
+    /// Recordings: transcript, pcap, pcapng, Saleae table or raw bytes; `-` is standard input
+    #[arg(value_name = "CAPTURE", value_hint = ValueHint::FilePath, required_unless_present_any = ["host", "module"])]
+    pub captures: Vec<PathBuf>,
+    /// Raw bytes that the host sent
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "captures")]
+    pub host: Option<PathBuf>,
+    /// Raw bytes that the module sent
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "captures")]
+    pub module: Option<PathBuf>,
+    /// Raw files are terminal logs, in which commands show as their echoes
+    #[arg(long, conflicts_with_all = ["host", "module"])]
+    pub mixed: bool,
+    /// Read the recordings as this format, whatever they look like
+    #[arg(long, value_name = "FORMAT", value_parser = capture_format())]
+    pub input: Option<String>,
+    /// Which line to take where there are several: BUS.DEVICE[.OUT[.IN]] of USB, analyzer names, session number
+    #[arg(long, value_name = "LINE")]
+    pub select: Option<String>,
+    /// Which analyzer or interface recorded the host, where the content does not show it
+    #[arg(long, value_name = "NAME")]
+    pub host_line: Option<String>,
+}
+
+/// What the recordings are held against.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Dialect")]
+pub struct DialectArgs {
+    /// Name of a dialect, file of a catalog, or `auto`: told from the recording [default: auto]
+    #[arg(short, long, value_name = "DIALECT", value_hint = ValueHint::FilePath)]
+    pub dialect: Option<String>,
+    /// A catalog of your own beside the built-in ones; may be given several times
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, action = ArgAction::Append)]
+    pub catalog: Vec<PathBuf>,
+    /// Product that the dialect's catalog knows
+    #[arg(short, long)]
+    pub model: Option<String>,
+    /// The recordings start at the module's reset, with all state as the manual's defaults
+    #[arg(long)]
+    pub from_boot: bool,
+}
+
+/// Which rules count.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Rules")]
+pub struct RuleArgs {
+    /// Do not report this rule; may be given several times, the last word on a rule counts
+    #[arg(long, value_name = "RULE", value_delimiter = ',', hide_possible_values = true, value_parser = rule_name())]
+    pub allow: Vec<String>,
+    /// Report this rule as an error, whatever its severity; the last word on a rule counts
+    #[arg(long, value_name = "RULE", value_delimiter = ',', hide_possible_values = true, value_parser = rule_name())]
+    pub deny: Vec<String>,
+}
+
+/// `atscope decode`.
+#[derive(Debug, Args)]
+pub struct Decode {
+    /// The recordings.
+    #[command(flatten)]
+    pub input: Input,
+    /// What they are held against.
+    #[command(flatten)]
+    pub dialect: DialectArgs,
+    /// Which rules count.
+    #[command(flatten)]
+    pub rules: RuleArgs,
+    /// Output format [default: text]
+    #[arg(long, value_name = "FORMAT", help_heading = "Output")]
+    pub format: Option<Format>,
+    /// Show these kinds of events alone
+    #[arg(
+        long,
+        value_name = "KIND",
+        value_delimiter = ',',
+        value_parser = PossibleValuesParser::new(EventKind::ALL),
+        help_heading = "Output"
+    )]
+    pub only: Vec<String>,
+    /// Show this exchange alone
+    #[arg(long, value_name = "N", help_heading = "Output")]
+    pub exchange: Option<u64>,
+    /// Show what came at or after this time: seconds, or with a unit (1.5, 300ms, 2min)
+    #[arg(long, value_name = "TIME", value_parser = time, help_heading = "Output")]
+    pub from: Option<Time>,
+    /// Show what came up to this time
+    #[arg(long, value_name = "TIME", value_parser = time, help_heading = "Output")]
+    pub to: Option<Time>,
+    /// Show a table per command in place of the events: how often, results, latency
+    #[arg(long, help_heading = "Output")]
+    pub summary: bool,
+    /// Most bytes of a payload to show, or `all` [default: 256]
+    #[arg(long, value_name = "N", value_parser = limit, help_heading = "Output")]
+    pub payload: Option<usize>,
+    /// Show payload as a hex dump
+    #[arg(long, conflicts_with = "text", help_heading = "Output")]
+    pub hex: bool,
+    /// Show payload as text, even where it is binary
+    #[arg(long, help_heading = "Output")]
+    pub text: bool,
+}
+
+/// `atscope check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// The recordings.
+    #[command(flatten)]
+    pub input: Input,
+    /// What they are held against.
+    #[command(flatten)]
+    pub dialect: DialectArgs,
+    /// Which rules count.
+    #[command(flatten)]
+    pub rules: RuleArgs,
+    /// Output format [default: text]
+    #[arg(long, value_name = "FORMAT", help_heading = "Output")]
+    pub format: Option<Format>,
+    /// Exit with status 1 from this severity up [default: error]
+    #[arg(long, value_name = "SEVERITY", help_heading = "Output")]
+    pub fail_on: Option<FailOn>,
+}
+
+/// `atscope convert`.
+#[derive(Debug, Args)]
+pub struct Convert {
+    /// The recording.
+    #[command(flatten)]
+    pub input: Input,
+    /// Where to write; `-` is standard output
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: PathBuf,
+    /// Format to write, where the name of FILE does not tell: at, pcap or pcapng
+    #[arg(long, value_name = "FORMAT", value_parser = PossibleValuesParser::new(["at", "pcap", "pcapng"]))]
+    pub to: Option<String>,
+}
+
+/// `atscope catalog`.
+#[derive(Debug, Subcommand)]
+pub enum Catalog {
+    /// List the dialects, or all that one of them has
+    List {
+        /// Name of a dialect, or file of a catalog
+        #[arg(value_hint = ValueHint::FilePath)]
+        dialect: Option<String>,
+        /// A catalog of your own beside the built-in ones
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        catalog: Vec<PathBuf>,
+    },
+    /// Print the reference page of a command, response or URC
+    Show {
+        /// Its name, with or without `AT`: `+CIPSTART`, `ATE`, `+IPD`
+        name: String,
+        /// Name of a dialect, or file of a catalog; without it, all that know the name are shown
+        #[arg(short, long, value_hint = ValueHint::FilePath)]
+        dialect: Option<String>,
+        /// A catalog of your own beside the built-in ones
+        #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        catalog: Vec<PathBuf>,
+    },
+    /// Check a catalog file: every mistake with its line
+    Lint {
+        /// Catalog files
+        #[arg(required = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        files: Vec<PathBuf>,
+    },
+}
+
+/// `atscope explain`.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// The rule; all are listed without
+    #[arg(hide_possible_values = true, value_parser = rule_name())]
+    pub rule: Option<String>,
+}
+
+/// `atscope completions`.
+#[derive(Debug, Args)]
+pub struct Completions {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+/// `atscope man`.
+#[derive(Debug, Args)]
+pub struct Man {
+    /// Print the page of this command
+    pub command: Option<String>,
+    /// Write all pages into this folder instead
+    #[arg(long, value_name = "FOLDER", value_hint = ValueHint::DirPath, conflicts_with = "command")]
+    pub all: Option<PathBuf>,
+}
+
+/// Output formats.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object a line, for programs
+    Jsonl,
+}
+
+/// What makes `check` fail.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum FailOn {
+    /// Broken rules
+    #[default]
+    Error,
+    /// Also what is beside the manual, but harmless or doubtful
+    Warning,
+    /// Any finding
+    Info,
+    /// Nothing: findings do not change the exit status
+    Never,
+}
+
+impl FailOn {
+    /// Whether findings, counted as error, warning, info, make `check` fail.
+    pub fn fails(self, findings: [u64; 3]) -> bool {
+        let least = match self {
+            Self::Error => Severity::Error,
+            Self::Warning => Severity::Warning,
+            Self::Info => Severity::Info,
+            Self::Never => return false,
+        };
+        Severity::ALL.into_iter().zip(findings).any(|(severity, count)| severity >= least && count > 0)
+    }
+}
+
+fn rule_name() -> PossibleValuesParser {
+    PossibleValuesParser::new(Rule::ALL.iter().map(|rule| rule.name()))
+}
+
+fn capture_format() -> PossibleValuesParser {
+    PossibleValuesParser::new(CaptureFormat::ALL.map(CaptureFormat::as_str))
+}
+
+/// A number of bytes, or `all`.
+pub(super) fn limit(text: &str) -> Result<usize, String> {
+    match text {
+        "all" => Ok(usize::MAX),
+        _ => text.parse().map_err(|_| "expected a number of bytes, or `all`".to_owned()),
+    }
+}
+
+/// Seconds, or a number with `us`, `ms`, `s` or `min` behind it.
+fn time(text: &str) -> Result<Time, String> {
+    let units = [("us", 1_000), ("µs", 1_000), ("ms", 1_000_000), ("min", 60_000_000_000), ("s", 1_000_000_000)];
+    let (number, unit) = units
+        .into_iter()
+        .find_map(|(suffix, nanos)| Some((text.strip_suffix(suffix)?, nanos)))
+        .unwrap_or((text, 1_000_000_000));
+    let value = Time::parse_secs(number.trim_end());
+    let value = value.ok_or("expected seconds (1.5) or a number with us, ms, s or min behind it (300ms)")?;
+    let nanos = u128::from(value.as_nanos()) * unit / 1_000_000_000;
+    u64::try_from(nanos).map(Time::from_nanos).map_err(|_| "longer than the clock goes".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn definitions_are_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn times_take_units() {
+        for (text, nanos) in [("1.5", 1_500_000_000), ("300ms", 300_000_000), ("2 min", 120_000_000_000), ("7us", 7_000)] {
+            assert_eq!(time(text).unwrap().as_nanos(), nanos, "{text}");
+        }
+        for bad in ["", "ms", "-1", "1h", "99999999999min"] {
+            assert!(time(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn severity_decides_the_failure() {
+        assert!(FailOn::Error.fails([1, 0, 0]) && !FailOn::Error.fails([0, 9, 9]));
+        assert!(FailOn::Warning.fails([0, 1, 0]) && !FailOn::Warning.fails([0, 0, 9]));
+        assert!(FailOn::Info.fails([0, 0, 1]) && !FailOn::Info.fails([0; 3]));
+        assert!(!FailOn::Never.fails([9; 3]));
+    }
+}

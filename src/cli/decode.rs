@@ -1,0 +1,187 @@
+//! `atscope decode` and `atscope check`: every recording, every session in it, one after the other.
+
+use super::args::{Check, Decode, DialectArgs, FailOn, Input};
+use super::config::Config;
+use super::dialect::Catalogs;
+use super::failure::Failure;
+use super::filter::Filter;
+use super::input::{Recording, Refused};
+use super::out::Out;
+use super::session::{Header, Session, Settings, Shared, Show, What};
+use super::{FAILED, FINE, FOUND};
+use crate::capture::{CaptureError, Reader};
+use crate::report::text::{Options, Shape};
+
+/// Bytes of a payload that are shown if nothing else is said.
+const PAYLOAD: usize = 256;
+
+/// Sessions of one recording that are told apart.
+const MOST_SESSIONS: usize = 64;
+
+/// `atscope decode`.
+pub(super) fn decode(args: Decode, config: Config, out: &mut Out) -> Result<u8, Failure> {
+    let what = if args.summary { What::Table } else { What::Events };
+    let shape = match (args.hex, args.text) {
+        (true, _) => Shape::Hex,
+        (_, true) => Shape::Text,
+        _ => Shape::Auto,
+    };
+    let limit = args.payload.or(config.payload).unwrap_or(PAYLOAD);
+    let text = Options { style: out.style, shape, limit, inline: true };
+    let filter = Filter::new(&args);
+    let format = args.format.or(config.format).unwrap_or_default();
+    let mut run = Run::new(args.dialect, config, Show { what, filter, format, text })?;
+    run.all(&args.input, out)?;
+    Ok(if run.failed { FAILED } else { FINE })
+}
+
+/// `atscope check`.
+pub(super) fn check(args: Check, config: Config, out: &mut Out) -> Result<u8, Failure> {
+    let fail_on: FailOn = args.fail_on.or(config.fail_on).unwrap_or_default();
+    let text = Options { style: out.style, shape: Shape::Auto, limit: PAYLOAD, inline: false };
+    let format = args.format.or(config.format).unwrap_or_default();
+    let show = Show { what: What::Findings, filter: Filter::default(), format, text };
+    let mut run = Run::new(args.dialect, config, show)?;
+    run.all(&args.input, out)?;
+    Ok(match run {
+        Run { failed: true, .. } => FAILED,
+        Run { findings, .. } if fail_on.fails(findings) => FOUND,
+        _ => FINE,
+    })
+}
+
+/// A run over all recordings.
+struct Run {
+    settings: Settings,
+    catalogs: Catalogs,
+    findings: [u64; 3],
+    /// Some input was unreadable or damaged.
+    failed: bool,
+}
+
+impl Run {
+    fn new(dialect: DialectArgs, config: Config, show: Show) -> Result<Self, Failure> {
+        let files: Vec<_> = dialect.catalog.into_iter().chain(config.catalog).collect();
+        let mut catalogs = Catalogs::new(&files)?;
+        let name = dialect.dialect.or(config.dialect).filter(|name| name != "auto");
+        if let Some(name) = &name {
+            // A name that is wrong is wrong for all recordings: said once, before any of them.
+            catalogs.named(name)?;
+        }
+        let settings = Settings {
+            dialect: name,
+            model: dialect.model.or(config.model),
+            from_boot: dialect.from_boot || config.from_boot,
+            levels: config.levels,
+            show,
+        };
+        Ok(Self { settings, catalogs, findings: [0; 3], failed: false })
+    }
+
+    fn all(&mut self, input: &Input, out: &mut Out) -> Result<(), Failure> {
+        let recordings = input.recordings()?;
+        for recording in &recordings {
+            match self.one(recording, input, out) {
+                Ok(()) => {}
+                Err(Failure::Said(message)) if recordings.len() > 1 => {
+                    // The others are still handled.
+                    out.flush()?;
+                    out.error(&message);
+                    self.failed = true;
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+        Ok(())
+    }
+
+    fn one(&mut self, recording: &Recording<'_>, input: &Input, out: &mut Out) -> Result<(), Failure> {
+        let name = recording.name();
+        match recording.open(input) {
+            Ok(mut reader) => self.read(&name, reader.as_mut(), out),
+            Err(Refused::Unreadable(message)) => Err(Failure::Said(message)),
+            Err(Refused::Damaged(error)) => {
+                self.failed = true;
+                let header = Header::default();
+                let Self { settings, catalogs, .. } = self;
+                let shared = &mut Shared { settings, catalogs, out, file: &name, header: &header };
+                let findings = Session::new(0, false, shared).finish(Some(&damage(&error, &name)), shared)?;
+                self.count(findings);
+                Ok(())
+            }
+        }
+    }
+
+    fn read(&mut self, name: &str, reader: &mut dyn Reader, out: &mut Out) -> Result<(), Failure> {
+        let Self { settings, catalogs, .. } = self;
+        let header = Header::new(reader.meta());
+        let said = notes(name, reader, 0, out);
+        let mut shared = Shared { settings, catalogs, out, file: name, header: &header };
+        let mut sessions: Vec<Session> = Vec::new();
+        let (mut latest, mut left_out) = (0, false);
+        let error = loop {
+            let chunk = match reader.next_chunk() {
+                Ok(Some(chunk)) => chunk,
+                Ok(None) => break None,
+                Err(error) => break Some(error),
+            };
+            latest = match sessions.iter().position(|session| session.number == chunk.session) {
+                Some(at) => at,
+                None if sessions.len() >= MOST_SESSIONS => {
+                    left_out = true;
+                    continue;
+                }
+                None => {
+                    if let [alone] = sessions.as_mut_slice() {
+                        alone.not_alone();
+                    }
+                    sessions.push(Session::new(chunk.session, !sessions.is_empty(), &shared));
+                    sessions.len() - 1
+                }
+            };
+            if let Some(session) = sessions.get_mut(latest) {
+                session.chunk(&chunk, &mut shared)?;
+            }
+        };
+        if sessions.is_empty() {
+            sessions.push(Session::new(0, false, &shared));
+        }
+        notes(name, reader, said, shared.out);
+        if left_out {
+            shared.out.warning(&format!("{name}: holds more than {MOST_SESSIONS} conversations; the others are left out"));
+        }
+        let damage = error.as_ref().filter(|error| error.is_damage()).map(|error| damage(error, name));
+        let mut findings = [[0; 3]; MOST_SESSIONS];
+        for ((at, session), findings) in sessions.iter_mut().enumerate().zip(&mut findings) {
+            *findings = session.finish(damage.as_deref().filter(|_| at == latest), &mut shared)?;
+        }
+        findings.into_iter().for_each(|findings| self.count(findings));
+        match error {
+            Some(error) if error.is_damage() => self.failed = true,
+            Some(error) => return Err(Failure::Said(error.to_string())),
+            None => {}
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, findings: [u64; 3]) {
+        for (sum, count) in self.findings.iter_mut().zip(findings) {
+            *sum += count;
+        }
+    }
+}
+
+/// What is damaged, without the file's name: findings have it already.
+fn damage(error: &CaptureError, name: &str) -> String {
+    let text = error.to_string();
+    text.strip_prefix(name).and_then(|text| text.strip_prefix(": ")).unwrap_or(&text).to_owned()
+}
+
+/// Says what the reader noted since the last time; gives how many notes there are now.
+fn notes(name: &str, reader: &dyn Reader, said: usize, out: &Out) -> usize {
+    let notes = &reader.meta().notes;
+    for note in notes.iter().skip(said) {
+        out.note(&format!("{name}: {note}"));
+    }
+    notes.len()
+}

@@ -1,0 +1,358 @@
+//! One conversation of a recording: finds its dialect, runs the analyzer, prints what it says.
+//!
+//! Where the dialect is to be told from traffic, the first chunks are held back: at most [`LOOK_AHEAD`] bytes of them.
+
+use std::sync::Arc;
+
+use super::args::Format;
+use super::dialect::{self, Catalogs, Choice};
+use super::failure::Failure;
+use super::filter::Filter;
+use super::levels::Levels;
+use super::out::Out;
+use crate::capture::{Chunk, Fault, FaultKind, Meta};
+use crate::check::{Analyzer, Finding, Options, Rule, Severity, Sink};
+use crate::report::Totals;
+use crate::report::jsonl::JsonLines;
+use crate::report::stats::Stats;
+use crate::report::text::{self, Text};
+use crate::session::Event;
+use crate::{Sender, Time};
+
+/// Bytes from which a dialect is told.
+const LOOK_AHEAD: usize = 64 * 1024;
+
+/// What holds for all sessions of a run.
+#[derive(Debug)]
+pub(super) struct Settings {
+    /// `None`: told from the recording.
+    pub(super) dialect: Option<String>,
+    pub(super) model: Option<String>,
+    pub(super) from_boot: bool,
+    pub(super) levels: Levels,
+    pub(super) show: Show,
+}
+
+/// What is printed, and how.
+#[derive(Debug)]
+pub(super) struct Show {
+    pub(super) what: What,
+    pub(super) filter: Filter,
+    pub(super) format: Format,
+    pub(super) text: text::Options,
+}
+
+/// What is printed of a session, beside its totals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    /// Events and findings.
+    Events,
+    /// Findings.
+    Findings,
+    /// A table by command.
+    Table,
+}
+
+/// What the recording says of all its sessions.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Header {
+    dialect: Option<String>,
+    model: Option<String>,
+    from_boot: bool,
+}
+
+impl Header {
+    pub(super) fn new(meta: &Meta) -> Self {
+        let header = |key| meta.header(key).map(str::to_owned);
+        Self { dialect: header("dialect"), model: header("model"), from_boot: meta.header("start") == Some("boot") }
+    }
+}
+
+/// One conversation.
+pub(super) struct Session {
+    /// Its number in the recording.
+    pub(super) number: u32,
+    state: State,
+    printer: Printer,
+}
+
+enum State {
+    Looking(LookAhead),
+    Running(Box<Running>),
+}
+
+struct Running {
+    analyzer: Analyzer,
+    dialect: String,
+    model: Option<String>,
+}
+
+/// Chunks that are held back.
+#[derive(Default)]
+struct LookAhead {
+    records: Vec<Record>,
+    bytes: Vec<u8>,
+}
+
+/// A chunk without its bytes.
+struct Record {
+    from: Sender,
+    time: Option<Time>,
+    len: usize,
+    faults: Vec<(usize, Rule)>,
+}
+
+impl LookAhead {
+    /// The chunks with their bytes.
+    fn chunks(&self) -> impl Iterator<Item = (&Record, &[u8])> {
+        let mut rest = self.bytes.as_slice();
+        self.records.iter().map(move |record| {
+            let (bytes, tail) = rest.split_at_checked(record.len).unwrap_or((rest, &[]));
+            rest = tail;
+            (record, bytes)
+        })
+    }
+
+    fn of(&self, sender: Sender) -> Vec<u8> {
+        let own = self.chunks().filter(|(record, _)| record.from == sender);
+        own.flat_map(|(_, bytes)| bytes).copied().collect()
+    }
+}
+
+/// What sessions of a run share.
+pub(super) struct Shared<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) catalogs: &'a mut Catalogs,
+    pub(super) out: &'a mut Out,
+    pub(super) file: &'a str,
+    pub(super) header: &'a Header,
+}
+
+impl Session {
+    /// The session of that number; `several`: the recording has others.
+    pub(super) fn new(number: u32, several: bool, shared: &Shared<'_>) -> Self {
+        let printer = Printer::new(shared.file, several.then_some(number), shared.settings);
+        Self { number, state: State::Looking(LookAhead::default()), printer }
+    }
+
+    /// From here on the recording has several sessions.
+    pub(super) fn not_alone(&mut self) {
+        match &mut self.printer.form {
+            Form::Jsonl(lines) => lines.set_session(Some(self.number)),
+            Form::Text(text) => text.set_session(self.number),
+        }
+        self.printer.session = Some(self.number);
+    }
+
+    /// Takes the next chunk.
+    pub(super) fn chunk(&mut self, chunk: &Chunk<'_>, shared: &mut Shared<'_>) -> Result<(), Failure> {
+        if let State::Looking(ahead) = &mut self.state {
+            let named = shared.settings.dialect.is_some() || shared.header.dialect.is_some();
+            if !named && ahead.bytes.len() + chunk.bytes.len() <= LOOK_AHEAD && ahead.records.len() < LOOK_AHEAD {
+                ahead.bytes.extend_from_slice(chunk.bytes);
+                let faults = faults(chunk.faults).collect();
+                ahead.records.push(Record { from: chunk.from, time: chunk.time, len: chunk.bytes.len(), faults });
+                return Ok(());
+            }
+            self.decide(Some(chunk), shared)?;
+        }
+        let faults: Vec<_> = faults(chunk.faults).collect();
+        self.push(chunk.from, chunk.time, chunk.bytes, &faults, shared);
+        shared.out.settle()
+    }
+
+    /// Ends the session: `damage` is what cut it off.
+    pub(super) fn finish(&mut self, damage: Option<&str>, shared: &mut Shared<'_>) -> Result<[u64; 3], Failure> {
+        if matches!(self.state, State::Looking(_)) {
+            self.decide(None, shared)?;
+        }
+        let State::Running(running) = &mut self.state else { return Ok([0; 3]) };
+        let mut tap = Tap { printer: &mut self.printer, out: &mut shared.out.buffer, settings: shared.settings };
+        let summary = running.analyzer.finish(&mut tap);
+        if let Some(message) = damage {
+            running.analyzer.damage(message.to_owned(), &mut tap);
+        }
+        let totals = Totals {
+            dialect: running.dialect.clone(),
+            model: running.model.clone(),
+            profile: summary.profile,
+            events: summary.events,
+            exchanges: summary.exchanges,
+            findings: self.printer.findings,
+            bytes: summary.bytes,
+        };
+        self.printer.finish(&mut shared.out.buffer, &totals, shared.settings);
+        shared.out.settle()?;
+        Ok(totals.findings)
+    }
+
+    /// Chooses the dialect and lets the analyzer have what was held back; `next` is the chunk that did not fit any more.
+    fn decide(&mut self, next: Option<&Chunk<'_>>, shared: &mut Shared<'_>) -> Result<(), Failure> {
+        let State::Looking(ahead) = &mut self.state else { return Ok(()) };
+        let ahead = std::mem::take(ahead);
+        let choice = choose(&ahead, next, shared)?;
+        let who = match self.printer.session {
+            Some(session) => format!("{}, session {session}", shared.file),
+            None => shared.file.to_owned(),
+        };
+        let dialect = choice.catalog.name.to_string();
+        let is_empty = ahead.records.is_empty() && next.is_none();
+        if let Some(why) = choice.why.filter(|_| !is_empty) {
+            shared.out.note(&format!("{who}: dialect {dialect}, {why}"));
+        }
+        let model = shared.settings.model.as_ref().or(shared.header.model.as_ref());
+        let model = model.map(|name| dialect::model(&choice.catalog, name)).transpose()?;
+        let from_boot = shared.settings.from_boot || shared.header.from_boot;
+        let options = Options { model: model.clone(), from_boot, ..Options::default() };
+        let analyzer = Analyzer::new(Arc::clone(&choice.catalog), options);
+        self.state = State::Running(Box::new(Running { analyzer, dialect, model }));
+        for (Record { from, time, faults, .. }, bytes) in ahead.chunks() {
+            self.push(*from, *time, bytes, faults, shared);
+            shared.out.settle()?;
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, from: Sender, time: Option<Time>, bytes: &[u8], faults: &[(usize, Rule)], shared: &mut Shared<'_>) {
+        let State::Running(running) = &mut self.state else { return };
+        let mut tap = Tap { printer: &mut self.printer, out: &mut shared.out.buffer, settings: shared.settings };
+        running.analyzer.push(from, time, bytes, faults, &mut tap);
+    }
+}
+
+fn choose(ahead: &LookAhead, next: Option<&Chunk<'_>>, shared: &mut Shared<'_>) -> Result<Choice, Failure> {
+    if let Some(name) = &shared.settings.dialect {
+        return Ok(Choice { catalog: shared.catalogs.named(name)?, why: None });
+    }
+    if let Some(name) = &shared.header.dialect {
+        let catalog = shared.catalogs.named(name)?;
+        return Ok(Choice { catalog, why: Some("from the recording's header".to_owned()) });
+    }
+    let (mut host, mut module) = (ahead.of(Sender::Host), ahead.of(Sender::Module));
+    if let Some(next) = next {
+        match next.from {
+            Sender::Host => host.extend_from_slice(next.bytes),
+            Sender::Module => module.extend_from_slice(next.bytes),
+        }
+    }
+    shared.catalogs.told(&host, &module)
+}
+
+fn faults(faults: &[Fault]) -> impl Iterator<Item = (usize, Rule)> + '_ {
+    faults.iter().map(|fault| {
+        let rule = match fault.kind {
+            FaultKind::Break => Rule::UartBreak,
+            FaultKind::Framing => Rule::UartFraming,
+            FaultKind::Parity => Rule::UartParity,
+        };
+        (fault.at, rule)
+    })
+}
+
+/// Prints a session.
+struct Printer {
+    form: Form,
+    session: Option<u32>,
+    stats: Option<Stats>,
+    findings: [u64; 3],
+    shown: Shown,
+}
+
+enum Form {
+    Jsonl(JsonLines),
+    Text(Box<Text>),
+}
+
+impl Printer {
+    fn new(file: &str, session: Option<u32>, settings: &Settings) -> Self {
+        let form = match settings.show.format {
+            Format::Jsonl => Form::Jsonl(JsonLines::new(file, session)),
+            Format::Text => Form::Text(Box::new(Text::new(file, session, settings.show.text))),
+        };
+        let stats = (settings.show.what == What::Table).then(Stats::default);
+        Self { form, session, stats, findings: [0; 3], shown: Shown::default() }
+    }
+
+    fn finish(&mut self, out: &mut Vec<u8>, totals: &Totals, settings: &Settings) {
+        match &mut self.form {
+            Form::Jsonl(lines) => lines.summary(out, totals, self.stats.as_ref()),
+            Form::Text(text) => {
+                if let Some(stats) = &self.stats {
+                    stats.text(out, settings.show.text.style);
+                    out.push(b'\n');
+                }
+                text.finish(out, totals);
+            }
+        }
+    }
+}
+
+/// The analyzer's sink: from events and findings to the output.
+struct Tap<'a> {
+    printer: &'a mut Printer,
+    out: &'a mut Vec<u8>,
+    settings: &'a Settings,
+}
+
+impl Sink for Tap<'_> {
+    fn event(&mut self, event: &Event<'_>) {
+        let filter = &self.settings.show.filter;
+        let shown = filter.is_open() || filter.shows(event);
+        if let Some(stats) = &mut self.printer.stats {
+            if shown {
+                stats.event(event);
+            }
+            return;
+        }
+        if !filter.is_open() {
+            self.printer.shown.note(event.seq, shown);
+        }
+        match &mut self.printer.form {
+            Form::Jsonl(lines) if shown && self.settings.show.what == What::Events => lines.event(self.out, event),
+            Form::Jsonl(_) => {}
+            Form::Text(text) => text.event(self.out, event, shown),
+        }
+    }
+
+    fn finding(&mut self, finding: &Finding) {
+        let Some(severity) = self.settings.levels.severity(finding.rule) else { return };
+        let place = Severity::ALL.iter().position(|&one| one == severity).unwrap_or(0);
+        if let Some(count) = self.printer.findings.get_mut(place) {
+            *count += 1;
+        }
+        // Damage is about the recording, whatever event comes last ahead of it.
+        let hidden = finding.rule != Rule::CaptureDamaged
+            && !self.settings.show.filter.is_open() && finding.seq.is_some_and(|seq| self.printer.shown.hid(seq));
+        if self.settings.show.what == What::Table || hidden {
+            return;
+        }
+        match &mut self.printer.form {
+            Form::Jsonl(lines) => lines.finding(self.out, finding, severity),
+            Form::Text(text) => text.finding(self.out, finding, severity),
+        }
+    }
+}
+
+/// Which of the last events were hidden by the filter; bounded.
+#[derive(Default)]
+struct Shown {
+    /// By number modulo the length: number, and whether it was shown.
+    slots: Vec<(u64, bool)>,
+}
+
+impl Shown {
+    const KEPT: u64 = 4096;
+
+    fn note(&mut self, seq: u64, shown: bool) {
+        let at = (seq % Self::KEPT) as usize;
+        match self.slots.get_mut(at) {
+            Some(slot) => *slot = (seq, shown),
+            None => self.slots.push((seq, shown)),
+        }
+    }
+
+    /// Whether this event is known to be hidden.
+    fn hid(&self, seq: u64) -> bool {
+        self.slots.get((seq % Self::KEPT) as usize).is_some_and(|&(number, shown)| number == seq && !shown)
+    }
+}

@@ -1,0 +1,226 @@
+//! JSON lines: one object a line, for programs. [`SCHEMA`](super::SCHEMA) describes them.
+//!
+//! Members are never renamed, and keep their order; new ones may be added. What came off the wire (`text`, `raw`,
+//! string values, names) is escaped as in transcripts, so that every byte survives; all else is plain text.
+
+use super::stats::Stats;
+use super::{Totals, json};
+use crate::Sender;
+use crate::check::{Finding, Severity};
+use crate::session::{Event, EventKind, Param, Params, Value};
+
+/// Writes the lines of one session.
+#[derive(Clone, Debug)]
+pub struct JsonLines {
+    file: String,
+    session: Option<u32>,
+    /// `{"type":"event","file":"a.at","session":0,"seq":`
+    event_head: Vec<u8>,
+}
+
+/// The members that every event has between `time` and `offset`.
+macro_rules! head {
+    ($from:literal, $kind:expr; $($variant:ident $name:literal),*) => {
+        match $kind {
+            $(EventKind::$variant { .. } => {
+                concat!(",\"from\":\"", $from, "\",\"kind\":\"", $name, "\",\"offset\":").as_bytes()
+            })*
+        }
+    };
+    ($from:literal, $kind:expr) => {
+        head!($from, $kind; Boot "boot", Command "command", Echo "echo", Final "final", Noise "noise",
+            Passthrough "passthrough", Payload "payload", Progress "progress", Prompt "prompt", Response "response",
+            Urc "urc")
+    };
+}
+
+impl JsonLines {
+    /// For a session of that file; its number where the capture has several.
+    pub fn new(file: &str, session: Option<u32>) -> Self {
+        let mut lines = Self { file: file.to_owned(), session: None, event_head: Vec::new() };
+        lines.set_session(session);
+        lines
+    }
+
+    /// From here on lines carry this number of a session, or none.
+    pub fn set_session(&mut self, session: Option<u32>) {
+        self.event_head.clear();
+        start(&mut self.event_head, "event", &self.file, session);
+        self.event_head.extend_from_slice(b",\"seq\":");
+        self.session = session;
+    }
+
+    /// Appends an event's line.
+    pub fn event(&self, out: &mut Vec<u8>, event: &Event<'_>) {
+        out.extend_from_slice(&self.event_head);
+        json::unsigned(out, event.seq);
+        out.extend_from_slice(b",\"time\":");
+        json::time(out, event.time);
+        out.extend_from_slice(match event.from {
+            Sender::Host => head!("host", &event.kind),
+            Sender::Module => head!("module", &event.kind),
+        });
+        json::unsigned(out, event.offset);
+        out.extend_from_slice(b",\"len\":");
+        json::unsigned(out, event.bytes.len() as u64);
+        out.extend_from_slice(b",\"text\":");
+        json::wire(out, event.bytes);
+        out.extend_from_slice(b",\"exchange\":");
+        json::optional(out, event.exchange);
+        kind(out, event);
+        out.extend_from_slice(b"}\n");
+    }
+
+    /// Appends a finding's line.
+    pub fn finding(&self, out: &mut Vec<u8>, finding: &Finding, severity: Severity) {
+        start(out, "finding", &self.file, self.session);
+        out.extend_from_slice(b",\"seq\":");
+        json::optional(out, finding.seq);
+        out.extend_from_slice(b",\"time\":");
+        json::time(out, finding.time);
+        out.extend_from_slice(b",\"rule\":");
+        json::text(out, finding.rule.name());
+        out.extend_from_slice(b",\"severity\":");
+        json::text(out, severity.as_str());
+        out.extend_from_slice(b",\"exchange\":");
+        json::optional(out, finding.exchange);
+        out.extend_from_slice(b",\"message\":");
+        json::text(out, &finding.message);
+        out.extend_from_slice(b",\"cite\":");
+        optional_text(out, finding.cite.as_deref());
+        out.extend_from_slice(b"}\n");
+    }
+
+    /// Appends the summary's line; with `stats`, also what the commands came to.
+    pub fn summary(&self, out: &mut Vec<u8>, totals: &Totals, stats: Option<&Stats>) {
+        start(out, "summary", &self.file, self.session);
+        out.extend_from_slice(b",\"dialect\":");
+        json::text(out, &totals.dialect);
+        out.extend_from_slice(b",\"model\":");
+        optional_text(out, totals.model.as_deref());
+        out.extend_from_slice(b",\"events\":");
+        json::unsigned(out, totals.events);
+        out.extend_from_slice(b",\"exchanges\":");
+        json::unsigned(out, totals.exchanges);
+        let [errors, warnings, infos] = totals.findings;
+        counts(out, "findings", &[("error", errors), ("warning", warnings), ("info", infos)]);
+        let [host, module] = totals.bytes;
+        counts(out, "bytes", &[("host", host), ("module", module)]);
+        out.extend_from_slice(b",\"profile\":");
+        optional_text(out, totals.profile.as_deref());
+        if let Some(stats) = stats {
+            stats.json(out);
+        }
+        out.extend_from_slice(b"}\n");
+    }
+}
+
+/// `{"type":"…","file":"…"`, and the session's number where there are several.
+fn start(out: &mut Vec<u8>, kind: &str, file: &str, session: Option<u32>) {
+    out.extend_from_slice(b"{\"type\":");
+    json::text(out, kind);
+    out.extend_from_slice(b",\"file\":");
+    json::text(out, file);
+    if let Some(session) = session {
+        out.extend_from_slice(b",\"session\":");
+        json::unsigned(out, u64::from(session));
+    }
+}
+
+fn counts(out: &mut Vec<u8>, name: &str, counts: &[(&str, u64)]) {
+    out.push(b',');
+    json::text(out, name);
+    out.push(b':');
+    json::object(out, counts.iter().map(|&(name, count)| (name, count)));
+}
+
+fn optional_text(out: &mut Vec<u8>, text: Option<&str>) {
+    match text {
+        Some(text) => json::text(out, text),
+        None => out.extend_from_slice(b"null"),
+    }
+}
+
+/// The members of an event's kind.
+fn kind(out: &mut Vec<u8>, event: &Event<'_>) {
+    match &event.kind {
+        EventKind::Command { name, form, params } => {
+            out.extend_from_slice(b",\"name\":");
+            json::wire(out, name.to_text().as_bytes());
+            out.extend_from_slice(b",\"form\":\"");
+            out.extend_from_slice(form.as_str().as_bytes());
+            out.push(b'"');
+            self::params(out, *params);
+        }
+        EventKind::Boot { name, params }
+        | EventKind::Progress { name, params }
+        | EventKind::Response { name, params }
+        | EventKind::Urc { name, params } => {
+            out.extend_from_slice(b",\"name\":");
+            json::wire(out, name.to_text().as_bytes());
+            self::params(out, *params);
+        }
+        EventKind::Prompt { name } => {
+            out.extend_from_slice(b",\"name\":");
+            json::wire(out, name.to_text().as_bytes());
+        }
+        EventKind::Final { result, code, latency } => {
+            out.extend_from_slice(b",\"result\":");
+            json::wire(out, result.to_text().as_bytes());
+            if let Some(code) = code {
+                out.extend_from_slice(b",\"code\":");
+                match code.value() {
+                    Value::Omitted | Value::Broken => json::wire(out, code.raw()),
+                    known => value(out, known),
+                }
+            }
+            out.extend_from_slice(b",\"latency\":");
+            json::time(out, *latency);
+        }
+        EventKind::Payload { of, declared, part } => {
+            out.extend_from_slice(b",\"of\":");
+            json::wire(out, of.to_text().as_bytes());
+            out.extend_from_slice(b",\"declared\":");
+            json::optional(out, *declared);
+            if part.is_some() {
+                out.extend_from_slice(b",\"part\":");
+                json::optional(out, *part);
+            }
+        }
+        EventKind::Echo | EventKind::Noise | EventKind::Passthrough => {}
+    }
+}
+
+fn params(out: &mut Vec<u8>, params: Params<'_>) {
+    out.extend_from_slice(b",\"params\":[");
+    for (at, param) in params.iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        self::param(out, &param);
+    }
+    out.push(b']');
+}
+
+fn param(out: &mut Vec<u8>, param: &Param<'_>) {
+    out.extend_from_slice(b"{\"name\":");
+    json::text(out, param.name());
+    out.extend_from_slice(b",\"raw\":");
+    json::wire(out, param.raw());
+    out.extend_from_slice(b",\"value\":");
+    value(out, param.value());
+    if let Some(label) = param.label() {
+        out.extend_from_slice(b",\"label\":");
+        json::text(out, &label);
+    }
+    out.push(b'}');
+}
+
+fn value(out: &mut Vec<u8>, value: Value<'_>) {
+    match value {
+        Value::Omitted | Value::Broken => out.extend_from_slice(b"null"),
+        Value::Int(number) => json::signed(out, number),
+        Value::Float(number) => json::float(out, number),
+        Value::Text(text) => json::wire(out, &text.bytes()),
+    }
+}

@@ -1,0 +1,338 @@
+//! Text for people: one line an event in columns that align, findings under the line they are about.
+//!
+//!     0.000000            >    #0  command      AT+CWMODE=  mode=1 (station)
+//!     0.013000   +500µs   <    #0  final        OK  after 13.0 ms
+//!
+//! Time, step since the last event shown, direction (`>` host, `<` module), exchange, kind, meaning. A line that gets
+//! too long goes on below its meaning.
+
+use std::borrow::Cow;
+
+use super::block::{self, Place};
+use super::payload;
+pub use super::payload::Shape;
+use super::pen::{Ink, Pen, Style, arrow};
+use super::ring::Ring;
+use super::units::width;
+use super::{Totals, duration};
+use crate::Time;
+use crate::check::{Finding, Severity};
+use crate::session::{Event, EventKind, Form, Name, Param, Params, Value};
+
+/// Parameters of one event that are shown.
+const MOST_PARAMS: usize = 64;
+
+/// Findings that wait for their event.
+const MOST_WAITING: usize = 64;
+
+/// How sessions are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Colours and width.
+    pub style: Style,
+    /// Payload as text or hex.
+    pub shape: Shape,
+    /// Most bytes of a payload or value that are shown.
+    pub limit: usize,
+    /// Findings under the lines of their events; false: findings alone, each with the lines that show it.
+    pub inline: bool,
+}
+
+/// Writes one session.
+#[derive(Clone, Debug)]
+pub struct Text {
+    options: Options,
+    file: String,
+    session: Option<u32>,
+    ring: Ring,
+    last_time: Option<Time>,
+    last_shown: Option<u64>,
+    newest: Option<u64>,
+    waiting: Vec<(Finding, Severity)>,
+    clock: Option<bool>,
+}
+
+impl Text {
+    /// For a session of that file; its number where the capture has several.
+    pub fn new(file: &str, session: Option<u32>, options: Options) -> Self {
+        Self {
+            options,
+            file: file.to_owned(),
+            session,
+            ring: Ring::default(),
+            last_time: None,
+            last_shown: None,
+            newest: None,
+            waiting: Vec::new(),
+            clock: None,
+        }
+    }
+
+    /// From here on the capture has several sessions, and this is the one with that number.
+    pub fn set_session(&mut self, session: u32) {
+        self.session = Some(session);
+    }
+
+    /// Writes an event; `shown` false only remembers it for findings.
+    pub fn event(&mut self, out: &mut Vec<u8>, event: &Event<'_>, shown: bool) {
+        self.ring.push(event);
+        self.newest = Some(event.seq);
+        if shown && self.options.inline {
+            self.line(out, event);
+        }
+        if !self.waiting.is_empty() {
+            for (finding, severity) in std::mem::take(&mut self.waiting) {
+                if shown || finding.seq != Some(event.seq) {
+                    self.finding(out, &finding, severity);
+                }
+            }
+        }
+    }
+
+    /// Writes a finding, or keeps it until its event is there.
+    pub fn finding(&mut self, out: &mut Vec<u8>, finding: &Finding, severity: Severity) {
+        if finding.seq > self.newest && self.waiting.len() < MOST_WAITING {
+            self.waiting.push((finding.clone(), severity));
+            return;
+        }
+        let under = self.options.inline && finding.seq.is_some() && finding.seq == self.last_shown;
+        let place = Place { file: &self.file, session: self.session, ring: &self.ring };
+        let mut pen = Pen::new(out, self.options.style);
+        match (self.options.inline, under) {
+            (true, true) => block::under(&mut pen, &place, finding, severity, self.margin()),
+            (true, false) => block::late(&mut pen, &place, finding, severity, self.margin()),
+            (false, _) => block::full(&mut pen, &place, finding, severity),
+        }
+    }
+
+    /// Writes what waits, and the line with the totals.
+    pub fn finish(&mut self, out: &mut Vec<u8>, totals: &Totals) {
+        self.newest = Some(u64::MAX);
+        for (finding, severity) in std::mem::take(&mut self.waiting) {
+            self.finding(out, &finding, severity);
+        }
+        if self.options.inline && self.last_shown.is_some() {
+            out.push(b'\n');
+        }
+        totals_line(out, &self.file, self.session, totals, self.options.style);
+    }
+
+    fn line(&mut self, out: &mut Vec<u8>, event: &Event<'_>) {
+        let mut pen = Pen::new(out, self.options.style);
+        if let Some(session) = self.session {
+            pen.print(Ink::Dim, format_args!("[{session}] "));
+        }
+        let mut start = pen.column;
+        if *self.clock.get_or_insert(event.time.is_some()) {
+            self.times(&mut pen, event.time, start);
+            start += TIMES;
+        }
+        pen.to(start);
+        pen.put(event.from.into(), arrow(event.from));
+        if let Some(exchange) = event.exchange {
+            pen.right(Ink::Dim, start + EXCHANGE_WIDTH, format_args!("#{exchange}"));
+        }
+        pen.to(start + EXCHANGE_WIDTH);
+        pen.blanks(2);
+        pen.put(kind_ink(&event.kind), event.kind.as_str());
+        pen.to(start + EXCHANGE_WIDTH + 2 + KIND_WIDTH);
+        pen.indent = pen.column;
+        meaning(&mut pen, event, &self.options);
+        pen.end();
+        self.last_shown = Some(event.seq);
+        self.last_time = event.time.or(self.last_time);
+    }
+
+    fn times(&self, pen: &mut Pen<'_>, time: Option<Time>, start: usize) {
+        let Some(time) = time else { return };
+        pen.right(Ink::Plain, start + TIME_WIDTH, format_args!("{time:.6}"));
+        if let Some(last) = self.last_time.filter(|&last| last != time) {
+            let (sign, step) = if time >= last { ('+', time.since(last)) } else { ('-', last.since(time)) };
+            let step = duration::tight(step.as_nanos());
+            pen.right(Ink::Dim, start + TIME_WIDTH + 1 + STEP_WIDTH, format_args!("{sign}{step}"));
+        }
+    }
+
+    /// Column of the kind: where findings stand.
+    fn margin(&self) -> usize {
+        let clock = if self.clock == Some(true) { TIMES } else { 0 };
+        clock + EXCHANGE_WIDTH + 2
+    }
+}
+
+const TIME_WIDTH: usize = 12;
+const STEP_WIDTH: usize = 9;
+/// Columns of time and step with the gap behind them.
+const TIMES: usize = TIME_WIDTH + 1 + STEP_WIDTH + 2;
+/// Columns of direction and exchange.
+const EXCHANGE_WIDTH: usize = 7;
+const KIND_WIDTH: usize = 12;
+
+fn kind_ink(kind: &EventKind<'_>) -> Ink {
+    match kind {
+        EventKind::Boot { .. } | EventKind::Noise => Ink::Doubtful,
+        EventKind::Echo | EventKind::Prompt { .. } | EventKind::Progress { .. } => Ink::Dim,
+        EventKind::Command { .. } => Ink::Host,
+        EventKind::Urc { .. } => Ink::Module,
+        _ => Ink::Plain,
+    }
+}
+
+fn meaning(pen: &mut Pen<'_>, event: &Event<'_>, options: &Options) {
+    match &event.kind {
+        EventKind::Command { name, form, params } => {
+            pen.put(Ink::Bold, "AT");
+            self::name(pen, *name);
+            pen.put(Ink::Bold, suffix(*form));
+            self::params(pen, *params, options.limit);
+        }
+        EventKind::Boot { name, params }
+        | EventKind::Progress { name, params }
+        | EventKind::Response { name, params }
+        | EventKind::Urc { name, params } => {
+            self::name(pen, *name);
+            self::params(pen, *params, options.limit);
+        }
+        EventKind::Prompt { name } => self::name(pen, *name),
+        EventKind::Echo => text(pen, event.bytes.trim_ascii_end(), options.limit),
+        EventKind::Final { result, code, latency } => {
+            let shown = result.to_text();
+            pen.wire(result_ink(&shown), shown.as_bytes());
+            if let Some(code) = code {
+                pen.blanks(2);
+                value(pen, code, options.limit);
+            }
+            if let Some(latency) = latency {
+                pen.blanks(2);
+                pen.print(Ink::Dim, format_args!("after {}", duration::spaced(latency.as_nanos())));
+            }
+        }
+        EventKind::Payload { of, declared, part } => {
+            self::name(pen, *of);
+            pen.blanks(2);
+            bytes(pen, event.bytes.len(), declared.filter(|_| part.is_none()));
+            if let Some(part) = part {
+                pen.print(Ink::Dim, format_args!(", part {part}"));
+                if let Some(declared) = declared {
+                    pen.print(Ink::Dim, format_args!(" of {declared} bytes"));
+                }
+            }
+            payload::write(pen, event.bytes, options.shape, options.limit);
+        }
+        EventKind::Noise | EventKind::Passthrough => {
+            bytes(pen, event.bytes.len(), None);
+            payload::write(pen, event.bytes, options.shape, options.limit);
+        }
+    }
+}
+
+const fn suffix(form: Form) -> &'static str {
+    match form {
+        Form::Execute => "",
+        Form::Set => "=",
+        Form::Read => "?",
+        Form::Test => "=?",
+    }
+}
+
+fn name(pen: &mut Pen<'_>, name: Name<'_>) {
+    pen.wire(Ink::Bold, name.to_text().as_bytes());
+}
+
+/// `5 bytes`, `5 of 8 bytes`.
+fn bytes(pen: &mut Pen<'_>, count: usize, declared: Option<u64>) {
+    match declared {
+        Some(declared) if declared != count as u64 => {
+            pen.print(Ink::Doubtful, format_args!("{count} of {declared} bytes"));
+        }
+        _ => pen.print(Ink::Dim, format_args!("{count} {}", if count == 1 { "byte" } else { "bytes" })),
+    }
+}
+
+fn result_ink(result: &str) -> Ink {
+    let has = |word: &str| result.split(|c: char| !c.is_ascii_alphabetic()).any(|part| part == word);
+    if has("ERROR") || has("FAIL") || has("ERR") {
+        Ink::Bad
+    } else if has("OK") || has("CONNECT") {
+        Ink::Good
+    } else {
+        Ink::Doubtful
+    }
+}
+
+/// Bytes up to a limit, with the count of what is left out.
+fn text(pen: &mut Pen<'_>, bytes: &[u8], limit: usize) {
+    let shown = bytes.get(..limit).unwrap_or(bytes);
+    pen.wire(Ink::Plain, shown);
+    payload::left_out(pen, bytes.len() - shown.len());
+}
+
+fn params(pen: &mut Pen<'_>, params: Params<'_>, limit: usize) {
+    for (at, param) in params.iter().take(MOST_PARAMS).enumerate() {
+        let label = label(&param);
+        let raw = param.raw().trim_ascii_start();
+        let label_width = label.as_deref().map_or(0, |label| width(label.as_bytes()) + 3);
+        let name_width = width(param.name().as_bytes()) + 1;
+        let value_width = if raw.len() > limit { limit } else { width(raw) };
+        let room = name_width + value_width + label_width + 2;
+        if at > 0 {
+            pen.put(Ink::Dim, ",");
+        }
+        if !pen.wrap_for(room) {
+            pen.blanks(if at == 0 { 2 } else { 1 });
+        }
+        if !param.name().is_empty() {
+            pen.wire(Ink::Dim, param.name().as_bytes());
+            pen.put(Ink::Dim, "=");
+        }
+        value(pen, &param, limit);
+    }
+    if params.len() > MOST_PARAMS {
+        pen.print(Ink::Dim, format_args!(", … {} more parameters", params.len() - MOST_PARAMS));
+    }
+}
+
+/// What the manual calls a value, unless the value says so itself.
+fn label<'a>(param: &Param<'a>) -> Option<Cow<'a, str>> {
+    let raw = param.raw().trim_ascii();
+    let bare = raw.strip_prefix(b"\"").and_then(|raw| raw.strip_suffix(b"\"")).unwrap_or(raw);
+    param.label().filter(|label| !label.as_bytes().eq_ignore_ascii_case(bare))
+}
+
+/// A parameter's bytes and what the manual calls them.
+fn value(pen: &mut Pen<'_>, param: &Param<'_>, limit: usize) {
+    let raw = param.raw().trim_ascii_start();
+    let shown = raw.get(..limit).unwrap_or(raw);
+    pen.wire(if param.value() == Value::Broken { Ink::Bad } else { Ink::Plain }, shown);
+    payload::left_out(pen, raw.len() - shown.len());
+    if let Some(label) = label(param) {
+        pen.blanks(1);
+        pen.put(Ink::Label, "(");
+        pen.wire(Ink::Label, label.as_bytes());
+        pen.put(Ink::Label, ")");
+    }
+}
+
+/// `boot.at: esp-at: 9 events, 3 exchanges; 1 error, 0 warnings, 0 infos`
+pub(super) fn totals_line(out: &mut Vec<u8>, file: &str, session: Option<u32>, totals: &Totals, style: Style) {
+    let mut pen = Pen::new(out, style);
+    pen.wire(Ink::Bold, file.as_bytes());
+    if let Some(session) = session {
+        pen.print(Ink::Plain, format_args!(", session {session}"));
+    }
+    pen.print(Ink::Plain, format_args!(": {}", totals.dialect));
+    for part in [totals.model.as_deref(), totals.profile.as_deref()].into_iter().flatten() {
+        pen.print(Ink::Plain, format_args!(" {part}"));
+    }
+    let plural = |count: u64| if count == 1 { "" } else { "s" };
+    let (events, exchanges) = (totals.events, totals.exchanges);
+    pen.print(Ink::Plain, format_args!(": {events} event{}, {exchanges} exchange{}; ", plural(events), plural(exchanges)));
+    for (at, (severity, count)) in Severity::ALL.into_iter().zip(totals.findings).enumerate() {
+        if at > 0 {
+            pen.put(Ink::Plain, ", ");
+        }
+        let ink = if count == 0 { Ink::Plain } else { block::severity_ink(severity) };
+        pen.print(ink, format_args!("{count} {severity}{}", plural(count)));
+    }
+    pen.end();
+}

@@ -1,0 +1,141 @@
+//! Bytes off the wire as what a terminal may show: one character or one escape at a time.
+//!
+//! Written out they read as in transcripts. Beyond what [`escape`](crate::escape) escapes, so are the characters of
+//! UTF-8 that a terminal would obey or hide: C1 controls, changes of direction, those without width.
+
+use unicode_width::UnicodeWidthChar;
+
+/// A character or an escape: what must not be torn apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unit {
+    text: [u8; 4],
+    len: u8,
+    /// Columns that it takes.
+    pub(super) width: usize,
+    /// Bytes of the input that it stands for.
+    pub(super) took: usize,
+    /// It is an escape.
+    pub(super) escape: bool,
+}
+
+impl Unit {
+    /// A blank of our own.
+    pub(super) const BLANK: Self = Self { text: *b"    ", len: 1, width: 1, took: 0, escape: false };
+
+    fn new(text: &[u8], width: usize, took: usize, escape: bool) -> Self {
+        let mut buffer = [0; 4];
+        for (slot, &byte) in buffer.iter_mut().zip(text) {
+            *slot = byte;
+        }
+        Self { text: buffer, len: text.len().min(4) as u8, width, took, escape }
+    }
+
+    /// The text to print.
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.text.get(..usize::from(self.len)).unwrap_or_default()
+    }
+}
+
+/// Takes bytes apart; see the module's documentation.
+pub(super) fn units(bytes: &[u8]) -> Units<'_> {
+    Units { rest: bytes, forced: 0, text: false }
+}
+
+/// Takes text of our own apart: its backslashes are escapes already, or stand for themselves.
+pub(super) fn text_units(text: &str) -> Units<'_> {
+    Units { rest: text.as_bytes(), forced: 0, text: true }
+}
+
+/// Columns that the bytes take when shown.
+pub(super) fn width(bytes: &[u8]) -> usize {
+    units(bytes).map(|unit| unit.width).sum()
+}
+
+/// Iterator of [`units`].
+#[derive(Clone, Debug)]
+pub(super) struct Units<'a> {
+    rest: &'a [u8],
+    /// Bytes of a character that must not be shown: each becomes an escape.
+    forced: usize,
+    /// Backslashes stand for themselves.
+    text: bool,
+}
+
+impl Units<'_> {
+    fn hex(byte: u8) -> Unit {
+        let [high, low] = super::json::hex(byte);
+        Unit::new(&[b'\\', b'x', high, low], 4, 1, true)
+    }
+}
+
+impl Iterator for Units<'_> {
+    type Item = Unit;
+
+    fn next(&mut self) -> Option<Unit> {
+        let (&first, tail) = self.rest.split_first()?;
+        let unit = if self.forced > 0 {
+            self.forced -= 1;
+            Self::hex(first)
+        } else if first.is_ascii() {
+            match first {
+                b'\r' => Unit::new(b"\\r", 2, 1, true),
+                b'\n' => Unit::new(b"\\n", 2, 1, true),
+                b'\t' => Unit::new(b"\\t", 2, 1, true),
+                0 => Unit::new(b"\\0", 2, 1, true),
+                b'\\' if !self.text => Unit::new(b"\\\\", 2, 1, true),
+                b' '..=b'~' => Unit::new(&[first], 1, 1, false),
+                _ => Self::hex(first),
+            }
+        } else {
+            let window = self.rest.get(..4).unwrap_or(self.rest);
+            match window.utf8_chunks().next().and_then(|chunk| chunk.valid().chars().next()) {
+                Some(c) if is_hidden(c) => {
+                    self.forced = c.len_utf8() - 1;
+                    Self::hex(first)
+                }
+                Some(c) => Unit::new(c.encode_utf8(&mut [0; 4]).as_bytes(), c.width().unwrap_or(0), c.len_utf8(), false),
+                None => Self::hex(first),
+            }
+        };
+        self.rest = if unit.took == 1 { tail } else { self.rest.get(unit.took..).unwrap_or_default() };
+        Some(unit)
+    }
+}
+
+/// Controls, format characters and separators: what a terminal obeys or hides.
+fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}'
+                | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E0FFF}'
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    fn shown(bytes: &[u8]) -> String {
+        let text: Vec<u8> = units(bytes).flat_map(|unit| unit.bytes().to_vec()).collect();
+        String::from_utf8(text).unwrap()
+    }
+
+    #[test]
+    fn what_is_shown_gives_the_bytes_back() {
+        let all: Vec<u8> = (0..=255).chain("ä§日\u{9b}31m\u{202e}\u{feff}".bytes()).chain(*b"\xE2\x80").collect();
+        let text = shown(&all);
+        let mut back = Vec::new();
+        crate::escape::unescape(text.as_bytes(), &mut back).unwrap();
+        assert_eq!(back, all);
+        assert!(!text.chars().any(is_hidden), "{text}");
+        assert_eq!(units(&all).map(|unit| unit.took).sum::<usize>(), all.len());
+    }
+
+    #[test]
+    fn widths_are_columns() {
+        assert_eq!(width(b"\r\nOK\x01"), 2 + 2 + 2 + 4);
+        assert_eq!(width("ä日".as_bytes()), 3);
+    }
+}
