@@ -74,7 +74,8 @@ impl NameIndex {
         loop {
             let at = usize::from(*self.table.get(slot)?).checked_sub(1)?;
             let entry = self.entries.get(at)?;
-            if entry.0 == hash && entry.1.eq_ignore_ascii_case(name) {
+            // Nearly always the very bytes of the catalog: that compare is cheap.
+            if entry.0 == hash && (*entry.1 == *name || entry.1.eq_ignore_ascii_case(name)) {
                 return Some(at);
             }
             slot = (slot + 1) & mask;

@@ -524,6 +524,7 @@ impl Builder {
             restart: draft.restart,
             code: draft.code,
             catch_all,
+            twin: None,
             sets: Vec::new(),
             pattern: built.pattern,
             data: built.data,
@@ -791,6 +792,7 @@ impl Builder {
             }
         }
         self.results();
+        self.twins();
         if self.catalog.commands.len() + self.catalog.lines.len() > 30_000 {
             problems.push("the catalog has more than 30000 entries".to_owned());
             return problems;
@@ -816,6 +818,21 @@ impl Builder {
             }
         }
         problems
+    }
+
+    /// An answer that is also a URC of the same text has that one's effects.
+    fn twins(&mut self) {
+        let mut urcs: HashMap<Box<str>, u32> = HashMap::new();
+        for (at, line) in self.catalog.lines.iter().enumerate() {
+            if line.role == Role::Urc && !line.sets.is_empty() {
+                urcs.entry(line.text.clone()).or_insert(at as u32);
+            }
+        }
+        for line in &mut self.catalog.lines {
+            if line.sets.is_empty() && matches!(line.role, Role::Reply | Role::After | Role::Later) {
+                line.twin = urcs.get(&line.text).copied();
+            }
+        }
     }
 
     /// Every result that a form names is a line, also where no [[result]] describes it.

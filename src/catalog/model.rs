@@ -252,6 +252,8 @@ pub struct Line {
     /// It shows a reset (of boot lines).
     pub restart: bool,
     pub(crate) code: Option<u32>,
+    /// The URC of the same text whose effects this line has, too.
+    pub(crate) twin: Option<u32>,
     /// One field that takes anything.
     pub(crate) catch_all: bool,
     pub(crate) sets: Vec<Effect>,
@@ -286,6 +288,13 @@ pub(crate) enum Pattern {
 pub(crate) enum Part {
     Literal(Box<[u8]>),
     Param(u32),
+}
+
+impl Line {
+    /// Counted data starts on the line itself.
+    pub(crate) fn starts_data(&self) -> bool {
+        self.data.is_some_and(|counted| !counted.behind_line)
+    }
 }
 
 /// A key of the module's state.
@@ -461,6 +470,8 @@ pub struct ParamSpec {
     /// The manual's name.
     pub name: Box<str>,
     pub(crate) name_id: u32,
+    /// A decimal number is what it most likely is.
+    pub(crate) numeric: bool,
     /// What it may be.
     pub kind: Kind,
     /// Named values.

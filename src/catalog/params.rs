@@ -79,6 +79,10 @@ fn one(builder: &mut Builder, src: &mut Source<'_>, name: &str, mut table: Table
         name_id: builder.name_id(name),
         name: name.into(),
         labels: if bits.is_empty() { labels } else { bits },
+        numeric: matches!(
+            kind,
+            Kind::Int(_) | Kind::Numbers | Kind::Bits | Kind::Hex(_) | Kind::Code(_) | Kind::Float | Kind::Any
+        ),
         quoted,
         unit: table.text(src, "unit").map(Into::into),
         default: table.take("default").and_then(|item| item.scalar(src, "default")).map(scalar),

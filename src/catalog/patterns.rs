@@ -134,6 +134,7 @@ fn list_param(scope: &mut Scope<'_>, name: &str) -> u32 {
     scope.builder.push_param(ParamSpec {
         name: name.into(),
         name_id,
+        numeric: false,
         kind: Kind::List,
         labels: Vec::new(),
         quoted: Quoted::Either,

@@ -13,7 +13,7 @@ use std::ops::Range;
 use super::pen::{Ink, Pen, arrow};
 use super::ring::{Kept, Ring};
 use super::units::{units, width};
-use crate::check::{Finding, Severity};
+use crate::check::{Finding, Rule, Severity};
 
 /// Where a finding is looked up.
 pub(super) struct Place<'a> {
@@ -41,7 +41,7 @@ pub(super) fn full(pen: &mut Pen<'_>, place: &Place<'_>, finding: &Finding, seve
     pen.wire(Ink::Plain, place.file.as_bytes());
     whereabouts(pen, ":", place, finding, kept);
     pen.end();
-    if let (Some(seq), Some(kept)) = (finding.seq, kept) {
+    if let (Some(seq), Some(kept), true) = (finding.seq, kept, shows_event(finding)) {
         snippet(pen, gutter, Some(seq), kept, finding.span.clone(), Mark::of(severity));
     }
     related(pen, place, finding, gutter, true);
@@ -71,12 +71,17 @@ pub(super) fn late(pen: &mut Pen<'_>, place: &Place<'_>, finding: &Finding, seve
         whereabouts(pen, "", place, finding, kept);
         pen.end();
     }
-    if let Some(kept) = kept {
+    if let Some(kept) = kept.filter(|_| shows_event(finding)) {
         let mark = Mark::of(severity);
         snippet(pen, margin, None, kept, finding.span.clone(), mark);
     }
     related(pen, place, finding, margin, false);
     notes(pen, finding, margin);
+}
+
+/// Damage is about the recording: the event that comes last ahead of it is not to blame.
+fn shows_event(finding: &Finding) -> bool {
+    finding.rule != Rule::CaptureDamaged
 }
 
 fn headline(pen: &mut Pen<'_>, finding: &Finding, severity: Severity, margin: usize) {

@@ -7,12 +7,52 @@ use crate::Time;
 
 /// Appends a number.
 pub(super) fn unsigned(out: &mut Vec<u8>, number: u64) {
-    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+    if let small @ 0..10 = number {
+        out.push(b'0' + small as u8);
+    } else if number < EIGHT {
+        let digits = eight_digits(number as u32);
+        let zeros = digits.trailing_zeros() / 8;
+        word(out, (digits | ZEROS) >> (8 * zeros), 8 - zeros as usize);
+    } else {
+        large(out, number);
+    }
+}
+
+#[cold]
+fn large(out: &mut Vec<u8>, number: u64) {
+    unsigned(out, number / EIGHT);
+    word(out, eight_digits((number % EIGHT) as u32) | ZEROS, 8);
 }
 
 /// Appends a number.
 pub(super) fn signed(out: &mut Vec<u8>, number: i64) {
-    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+    if number < 0 {
+        out.push(b'-');
+    }
+    unsigned(out, number.unsigned_abs());
+}
+
+/// The first number of nine digits.
+const EIGHT: u64 = 100_000_000;
+
+/// Eight times `0`.
+const ZEROS: u64 = 0x3030_3030_3030_3030;
+
+/// The digits of a number below [`EIGHT`], a byte each, the first one lowest: halves, quarters and eighths at once.
+const fn eight_digits(number: u32) -> u64 {
+    let fours = (number / 10_000) as u64 | ((number % 10_000) as u64) << 32;
+    let high = ((fours * 10_486) >> 20) & 0x0000_007F_0000_007F;
+    let twos = high | (fours - 100 * high) << 16;
+    let high = ((twos * 103) >> 10) & 0x000F_000F_000F_000F;
+    high | (twos - 10 * high) << 8
+}
+
+/// Appends the lowest bytes of a word. Copies all of it first: a copy of fixed size is no call.
+#[inline]
+fn word(out: &mut Vec<u8>, word: u64, len: usize) {
+    let end = out.len() + len;
+    out.extend_from_slice(&word.to_le_bytes());
+    out.truncate(end);
 }
 
 /// Appends a number with a fraction; `null` where it is none (JSON has no infinity).
@@ -52,29 +92,31 @@ pub(super) fn time(out: &mut Vec<u8>, time: Option<Time>) {
         out.extend_from_slice(b"null");
         return;
     };
-    let (secs, nanos) = (time.as_nanos() / 1_000_000_000, time.as_nanos() % 1_000_000_000);
+    let (secs, nanos) = (time.as_nanos() / 1_000_000_000, (time.as_nanos() % 1_000_000_000) as u32);
     unsigned(out, secs);
     if nanos == 0 {
         return;
     }
-    let mut digits = *b".000000000";
-    let mut rest = nanos;
-    for slot in digits.iter_mut().skip(1).rev() {
-        *slot = b'0' + (rest % 10) as u8;
-        rest /= 10;
+    out.push(b'.');
+    let (digits, last) = (eight_digits(nanos / 10), (nanos % 10) as u8);
+    let zeros = if last == 0 { digits.leading_zeros() / 8 } else { 0 };
+    word(out, digits | ZEROS, 8 - zeros as usize);
+    if last != 0 {
+        out.push(b'0' + last);
     }
-    let end = digits.iter().rposition(|&digit| digit != b'0').map_or(0, |last| last + 1);
-    out.extend_from_slice(digits.get(..end).unwrap_or(&digits));
 }
 
 /// Appends text of our own as a string.
 pub(super) fn text(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
-    let mut rest = text.as_bytes();
-    loop {
-        let (plain, tail) = rest.split_at_checked(plain_prefix(rest)).unwrap_or((rest, &[]));
-        out.extend_from_slice(plain);
-        let Some((&byte, tail)) = tail.split_first() else { break };
+    text_inside(out, text);
+    out.push(b'"');
+}
+
+/// As [`text`], without the quotes.
+pub(super) fn text_inside(out: &mut Vec<u8>, text: &str) {
+    let mut rest = plain(out, text.as_bytes());
+    while let Some((&byte, tail)) = rest.split_first() {
         match byte {
             b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
             b'\n' => out.extend_from_slice(b"\\n"),
@@ -86,44 +128,54 @@ pub(super) fn text(out: &mut Vec<u8>, text: &str) {
             }
             _ => out.push(byte),
         }
-        rest = tail;
+        rest = plain(out, tail);
     }
-    out.push(b'"');
 }
 
 /// Appends bytes off the wire as a string.
 pub(super) fn wire(out: &mut Vec<u8>, bytes: &[u8]) {
     out.push(b'"');
-    let mut rest = bytes;
-    loop {
-        let (plain, tail) = rest.split_at_checked(plain_prefix(rest)).unwrap_or((rest, &[]));
-        out.extend_from_slice(plain);
-        let Some((&byte, tail)) = tail.split_first() else { break };
+    wire_inside(out, bytes);
+    out.push(b'"');
+}
+
+/// As [`wire`], without the quotes.
+pub(super) fn wire_inside(out: &mut Vec<u8>, bytes: &[u8]) {
+    let mut rest = plain(out, bytes);
+    while let Some((&byte, mut tail)) = rest.split_first() {
         match byte {
-            b'\r' => out.extend_from_slice(b"\\\\r"),
+            b'\r' => match tail.strip_prefix(b"\n") {
+                Some(behind) => {
+                    out.extend_from_slice(b"\\\\r\\\\n");
+                    tail = behind;
+                }
+                None => out.extend_from_slice(b"\\\\r"),
+            },
             b'\n' => out.extend_from_slice(b"\\\\n"),
             b'\t' => out.extend_from_slice(b"\\\\t"),
             0 => out.extend_from_slice(b"\\\\0"),
             b'\\' => out.extend_from_slice(b"\\\\\\\\"),
             b'"' => out.extend_from_slice(b"\\\""),
-            0x80.. => {
-                // UTF-8 sequences consist of such bytes alone, so a run of them can be judged by itself.
-                let len = rest.iter().skip(plain.len()).take_while(|byte| !byte.is_ascii()).count();
-                let (run, after) = rest.get(plain.len()..).and_then(|run| run.split_at_checked(len)).unwrap_or_default();
-                for chunk in run.utf8_chunks() {
-                    out.extend_from_slice(chunk.valid().as_bytes());
-                    for &byte in chunk.invalid() {
-                        escape_hex(out, byte);
-                    }
-                }
-                rest = after;
-                continue;
-            }
+            0x80.. => tail = beyond_ascii(out, rest),
             _ => escape_hex(out, byte),
         }
-        rest = tail;
+        rest = plain(out, tail);
     }
-    out.push(b'"');
+}
+
+/// Appends the run of bytes beyond ASCII at the start; gives what follows it.
+///
+/// UTF-8 sequences consist of such bytes alone, so a run of them can be judged by itself.
+fn beyond_ascii<'a>(out: &mut Vec<u8>, bytes: &'a [u8]) -> &'a [u8] {
+    let len = bytes.iter().take_while(|byte| !byte.is_ascii()).count();
+    let (run, rest) = bytes.split_at_checked(len).unwrap_or((bytes, &[]));
+    for chunk in run.utf8_chunks() {
+        out.extend_from_slice(chunk.valid().as_bytes());
+        for &byte in chunk.invalid() {
+            escape_hex(out, byte);
+        }
+    }
+    rest
 }
 
 fn escape_hex(out: &mut Vec<u8>, byte: u8) {
@@ -137,31 +189,43 @@ pub(super) fn hex(byte: u8) -> [u8; 2] {
     [byte >> 4, byte & 15].map(|nibble| DIGITS.get(usize::from(nibble)).copied().unwrap_or(b'0'))
 }
 
-/// How many bytes at the start stand for themselves in JSON and in transcripts: printable ASCII but `"` and `\`.
+/// Appends the bytes at the start that stand for themselves in JSON and in transcripts (printable ASCII but `"` and
+/// `\`); gives what follows them.
 ///
 /// Eight at a time: in each word the highest bit of a byte is set where that byte is special. Borrows can set bits
-/// above a special byte, never below, so the lowest one is right.
-fn plain_prefix(bytes: &[u8]) -> usize {
+/// above a special byte, never below, so the lowest one is right. A word is copied before it is looked at, and its end
+/// taken back: a copy of fixed size is no call.
+#[inline]
+fn plain<'a>(out: &mut Vec<u8>, bytes: &'a [u8]) -> &'a [u8] {
     const ONES: u64 = u64::MAX / 255;
     const HIGHS: u64 = ONES << 7;
     const fn below(word: u64, limit: u8) -> u64 {
         word.wrapping_sub(ONES * limit as u64) & !word & HIGHS
     }
-    let mut done = 0;
-    let (words, tail) = bytes.as_chunks::<8>();
-    for word in words {
-        let word = u64::from_le_bytes(*word);
+    let mut rest = bytes;
+    while let Some((chunk, tail)) = rest.split_first_chunk::<8>() {
+        let word = u64::from_le_bytes(*chunk);
         let special = (word & HIGHS)
             | below(word, 0x20)
             | below(word ^ (ONES * b'"' as u64), 1)
             | below(word ^ (ONES * b'\\' as u64), 1)
             | below(word ^ (ONES * 0x7F), 1);
+        out.extend_from_slice(chunk);
         if special != 0 {
-            return done + (special.trailing_zeros() / 8) as usize;
+            let plain = (special.trailing_zeros() / 8) as usize;
+            out.truncate(out.len() + plain - 8);
+            return rest.get(plain..).unwrap_or_default();
         }
-        done += 8;
+        rest = tail;
     }
-    done + tail.iter().take_while(|&&byte| matches!(byte, b' '..=b'~') && byte != b'"' && byte != b'\\').count()
+    while let Some((&byte, tail)) = rest.split_first() {
+        if !matches!(byte, b' '..=b'~') || byte == b'"' || byte == b'\\' {
+            return rest;
+        }
+        out.push(byte);
+        rest = tail;
+    }
+    rest
 }
 
 #[cfg(test)]
@@ -197,8 +261,19 @@ mod tests {
     }
 
     #[test]
+    fn numbers_are_decimal() {
+        let powers = (0..20).map(|power| 10_u64.saturating_pow(power));
+        for number in powers.flat_map(|power| [power - 1, power, power + 1, power / 7 * 5]).chain([u64::MAX]) {
+            assert_eq!(string(|out| unsigned(out, number)), number.to_string());
+        }
+        for number in [0, -1, 42, i64::MIN, i64::MAX] {
+            assert_eq!(string(|out| signed(out, number)), number.to_string());
+        }
+    }
+
+    #[test]
     fn times_are_written_as_displayed() {
-        for nanos in [0, 1, 12_500_000, 1_000_000_000, 1_000_000_001, 3_250_000_000, u64::MAX] {
+        for nanos in [0, 1, 10, 12_500_000, 999_999_999, 120_000_000, 1_000_000_000, 1_000_000_001, 3_250_000_000, u64::MAX] {
             let time_ = Time::from_nanos(nanos);
             assert_eq!(string(|out| time(out, Some(time_))), time_.to_string());
         }

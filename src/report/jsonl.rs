@@ -7,7 +7,7 @@ use super::stats::Stats;
 use super::{Totals, json};
 use crate::Sender;
 use crate::check::{Finding, Severity};
-use crate::session::{Event, EventKind, Param, Params, Value};
+use crate::session::{Event, EventKind, Name, Param, Params, Value};
 
 /// Writes the lines of one session.
 #[derive(Clone, Debug)]
@@ -63,9 +63,9 @@ impl JsonLines {
         json::unsigned(out, event.offset);
         out.extend_from_slice(b",\"len\":");
         json::unsigned(out, event.bytes.len() as u64);
-        out.extend_from_slice(b",\"text\":");
-        json::wire(out, event.bytes);
-        out.extend_from_slice(b",\"exchange\":");
+        out.extend_from_slice(b",\"text\":\"");
+        json::wire_inside(out, event.bytes);
+        out.extend_from_slice(b"\",\"exchange\":");
         json::optional(out, event.exchange);
         kind(out, event);
         out.extend_from_slice(b"}\n");
@@ -145,8 +145,7 @@ fn optional_text(out: &mut Vec<u8>, text: Option<&str>) {
 fn kind(out: &mut Vec<u8>, event: &Event<'_>) {
     match &event.kind {
         EventKind::Command { name, form, params } => {
-            out.extend_from_slice(b",\"name\":");
-            json::wire(out, name.to_text().as_bytes());
+            self::name(out, b",\"name\":\"", *name);
             out.extend_from_slice(b",\"form\":\"");
             out.extend_from_slice(form.as_str().as_bytes());
             out.push(b'"');
@@ -156,17 +155,14 @@ fn kind(out: &mut Vec<u8>, event: &Event<'_>) {
         | EventKind::Progress { name, params }
         | EventKind::Response { name, params }
         | EventKind::Urc { name, params } => {
-            out.extend_from_slice(b",\"name\":");
-            json::wire(out, name.to_text().as_bytes());
+            self::name(out, b",\"name\":\"", *name);
             self::params(out, *params);
         }
         EventKind::Prompt { name } => {
-            out.extend_from_slice(b",\"name\":");
-            json::wire(out, name.to_text().as_bytes());
+            self::name(out, b",\"name\":\"", *name);
         }
         EventKind::Final { result, code, latency } => {
-            out.extend_from_slice(b",\"result\":");
-            json::wire(out, result.to_text().as_bytes());
+            self::name(out, b",\"result\":\"", *result);
             if let Some(code) = code {
                 out.extend_from_slice(b",\"code\":");
                 match code.value() {
@@ -178,8 +174,7 @@ fn kind(out: &mut Vec<u8>, event: &Event<'_>) {
             json::time(out, *latency);
         }
         EventKind::Payload { of, declared, part } => {
-            out.extend_from_slice(b",\"of\":");
-            json::wire(out, of.to_text().as_bytes());
+            self::name(out, b",\"of\":\"", *of);
             out.extend_from_slice(b",\"declared\":");
             json::optional(out, *declared);
             if part.is_some() {
@@ -189,6 +184,20 @@ fn kind(out: &mut Vec<u8>, event: &Event<'_>) {
         }
         EventKind::Echo | EventKind::Noise | EventKind::Passthrough => {}
     }
+}
+
+/// A member whose value is a name; `lead` is what stands ahead of it.
+#[inline]
+fn name<const N: usize>(out: &mut Vec<u8>, lead: &[u8; N], name: Name<'_>) {
+    out.extend_from_slice(lead);
+    // Most names are upper case already, and need nothing of what makes others so.
+    let bytes = name.as_bytes();
+    if bytes.iter().all(|byte| byte.is_ascii() && !byte.is_ascii_lowercase()) {
+        json::wire_inside(out, bytes);
+    } else {
+        json::wire_inside(out, name.to_text().as_bytes());
+    }
+    out.push(b'"');
 }
 
 fn params(out: &mut Vec<u8>, params: Params<'_>) {
@@ -203,15 +212,16 @@ fn params(out: &mut Vec<u8>, params: Params<'_>) {
 }
 
 fn param(out: &mut Vec<u8>, param: &Param<'_>) {
-    out.extend_from_slice(b"{\"name\":");
-    json::text(out, param.name());
-    out.extend_from_slice(b",\"raw\":");
-    json::wire(out, param.raw());
-    out.extend_from_slice(b",\"value\":");
+    out.extend_from_slice(b"{\"name\":\"");
+    json::text_inside(out, param.name());
+    out.extend_from_slice(b"\",\"raw\":\"");
+    json::wire_inside(out, param.raw());
+    out.extend_from_slice(b"\",\"value\":");
     value(out, param.value());
     if let Some(label) = param.label() {
-        out.extend_from_slice(b",\"label\":");
-        json::text(out, &label);
+        out.extend_from_slice(b",\"label\":\"");
+        json::text_inside(out, &label);
+        out.push(b'"');
     }
     out.push(b'}');
 }

@@ -129,6 +129,7 @@ impl Text {
         }
         pen.to(start);
         pen.put(event.from.into(), arrow(event.from));
+        pen.blanks(1);
         if let Some(exchange) = event.exchange {
             pen.right(Ink::Dim, start + EXCHANGE_WIDTH, format_args!("#{exchange}"));
         }

@@ -158,6 +158,8 @@ pub(crate) struct Decoder {
     /// The newest command that the catalog knows.
     pub(super) newest: Option<(u32, super::Form)>,
     pub(super) spans: Vec<Span>,
+    /// Fields of a head of counted data.
+    pub(super) heads: Vec<Span>,
     pub(super) slots: Vec<Slot>,
     pub(super) trial: Vec<Slot>,
     pub(super) parts: Vec<Part>,
@@ -197,6 +199,7 @@ impl Decoder {
             loose_end: false,
             newest: None,
             spans: Vec::new(),
+            heads: Vec::new(),
             slots: Vec::new(),
             trial: Vec::new(),
             parts: Vec::new(),

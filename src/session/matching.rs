@@ -32,6 +32,12 @@ pub(crate) fn read(raw: &[u8], spec: Option<&ParamSpec>, escapes: bool, strict: 
         };
     };
     let quoted = first == b'"';
+    if spec.numeric
+        && !quoted
+        && let Some(number) = value::decimal(raw)
+    {
+        return Read::Int(number);
+    }
     match &spec.kind {
         Kind::Int(_) | Kind::Numbers | Kind::Bits if !quoted => match value::decimal(raw) {
             Some(number) => Read::Int(number),
@@ -70,6 +76,9 @@ pub(crate) fn read(raw: &[u8], spec: Option<&ParamSpec>, escapes: bool, strict: 
 }
 
 fn text(raw: &[u8], spec: &ParamSpec, escapes: bool, strict: Strictness) -> Read {
+    if strict == Strictness::Module && matches!(spec.kind, Kind::String(_) | Kind::Text(_) | Kind::Host(_)) {
+        return if is_quoted(raw) { Read::Quoted } else { Read::Bare };
+    }
     let closed = is_closed(raw, escapes);
     let read = match raw.first() {
         Some(b'"') if closed => Read::Quoted,
@@ -88,10 +97,10 @@ fn text(raw: &[u8], spec: &ParamSpec, escapes: bool, strict: Strictness) -> Read
     let content = if read == Read::Quoted { inner(raw) } else { raw };
     let fits = match spec.kind {
         Kind::Mac(_) => value::mac(content).is_some(),
-        Kind::Ip => std::str::from_utf8(content).is_ok_and(|text| text.parse::<std::net::IpAddr>().is_ok()),
+        Kind::Ip => value::is_ip(content),
         Kind::HexString(_) => value::hex_len(content).is_some(),
         Kind::Words if strict == Strictness::Module => spec.labels.iter().any(|(word, _)| match word {
-            StateValue::Word(word) => word.as_bytes().eq_ignore_ascii_case(content),
+            StateValue::Word(word) => word.as_bytes() == content || word.as_bytes().eq_ignore_ascii_case(content),
             StateValue::Int(number) => value::decimal(content) == Some(*number),
         }),
         _ => true,
@@ -136,6 +145,24 @@ pub(crate) fn fit(
     } else if given > most && !shape.repeat && !shape.rest {
         misfit += ARITY * (given - most) as Misfit;
     }
+    if misfit == 0 && shape.plain && !shape.rest && given <= most && strict == Strictness::Module {
+        // The usual line: nothing but parameters, as many as there should be.
+        for (at, (field, &(start, end))) in shape.fields.iter().zip(spans).enumerate() {
+            let raw = bytes.get(start as usize..end as usize).unwrap_or_default();
+            let spec = field.param.unwrap_or(Slot::NO_SPEC);
+            let read = read(raw, catalog.param(spec), catalog.escapes, Strictness::Module);
+            misfit += match read {
+                Read::Broken => 1,
+                Read::Omitted => Misfit::from(!field.optional && at < shape.min),
+                _ => 0,
+            };
+            if let Some(fixed) = &field.fixed {
+                misfit += if is_fixed(raw, fixed) { 0 } else { LITERAL };
+            }
+            slots.push(Slot { start, end, spec, read });
+        }
+        return misfit;
+    }
     for (at, &(start, end)) in spans.iter().enumerate() {
         let field = match shape.fields.get(at) {
             Some(field) => Some(field),
@@ -172,10 +199,7 @@ pub(crate) fn fit(
             _ => {}
         }
         if let Some(fixed) = &field.fixed {
-            let bare = if is_quoted(raw) { inner(raw) } else { raw };
-            if !bare.eq_ignore_ascii_case(fixed.as_bytes()) {
-                misfit += LITERAL;
-            }
+            misfit += if is_fixed(raw, fixed) { 0 } else { LITERAL };
         }
         slots.push(Slot { start, end, spec, read });
         if rest {
@@ -188,6 +212,12 @@ pub(crate) fn fit(
         return NO_FIT;
     }
     misfit
+}
+
+/// Whether a field is the one word that it must be.
+fn is_fixed(raw: &[u8], word: &str) -> bool {
+    let bare = if is_quoted(raw) { inner(raw) } else { raw };
+    bare.eq_ignore_ascii_case(word.as_bytes())
 }
 
 /// Whether all numbers are within their documented ranges.

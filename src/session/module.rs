@@ -33,6 +33,14 @@ impl<'a> Framed<'a> {
     }
 }
 
+/// A line's name: its length, the byte that ends it, its hash.
+#[derive(Clone, Copy)]
+pub(super) struct Scanned {
+    pub(super) len: usize,
+    pub(super) stop: Option<u8>,
+    pub(super) hash: NameHash,
+}
+
 /// The entry that a line is taken for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Choice {
@@ -130,7 +138,8 @@ impl Decoder {
         }
         let name = body.get(..name_len).unwrap_or(body);
         let found = if matches!(stop, Some(b':' | b',' | b'=')) { catalog.line_index.find_hashed(name, hash) } else { &[] };
-        if !found.is_empty() {
+        let inline = found.iter().any(|&at| catalog.lines.get(at as usize).is_some_and(Line::starts_data));
+        if inline {
             match self.inline_data(catalog, rest, start, name_len, found, obs) {
                 Head::None => {}
                 Head::Given(used) => return used,
@@ -156,7 +165,9 @@ impl Decoder {
         };
         let end = line.start + line.content.len();
         let framed = Framed { bytes: line.bytes, start: line.start, end, ending: Some(line.ending) };
-        self.content(catalog, &framed, name_len.min(line.content.len()), stop, hash, obs)
+        let name = Scanned { len: name_len.min(line.content.len()), stop, hash };
+        let found = if found.is_empty() { None } else { Some(found) };
+        self.content(catalog, &framed, name, found, obs)
     }
 
     /// The end of the recording, in the middle of a line.
@@ -169,7 +180,7 @@ impl Decoder {
         }
         let framed = Framed { bytes: rest, start, end, ending: None };
         let (len, stop, hash) = scan_name(framed.content());
-        self.content(catalog, &framed, len, stop, hash, obs);
+        self.content(catalog, &framed, Scanned { len, stop, hash }, None, obs);
     }
 
     /// A `>` at the start of a line. `None`: it is text.
@@ -251,17 +262,20 @@ impl Decoder {
         &mut self,
         catalog: &Catalog,
         framed: &Framed<'_>,
-        name_len: usize,
-        stop: Option<u8>,
-        hash: NameHash,
+        scanned: Scanned,
+        found: Option<&[u32]>,
         obs: &mut O,
     ) -> usize {
         let content = framed.content();
-        if let Some(used) = self.echo(catalog, framed, obs) {
+        if !self.open.is_empty()
+            && let Some(used) = self.echo(catalog, framed, obs)
+        {
             return used;
         }
-        let name = content.get(..name_len).unwrap_or(content);
-        let mut best = self.best_named(catalog, framed, name, hash, stop);
+        let Scanned { len, stop, hash } = scanned;
+        let name = content.get(..len).unwrap_or(content);
+        let found = found.unwrap_or_else(|| catalog.line_index.find_hashed(name, hash));
+        let mut best = self.best_found(catalog, framed, name, stop, found);
         if best.is_none() && name.len() < content.len().min(NAME_MAX) && name.ends_with(b" ") {
             // `+LINK_CONN : …`
             let trimmed = name.trim_ascii_end();
@@ -293,6 +307,22 @@ impl Decoder {
         hash: NameHash,
         stop: Option<u8>,
     ) -> Option<Choice> {
+        self.best_found(catalog, framed, name, stop, catalog.line_index.find_hashed(name, hash))
+    }
+
+    /// As [`best_named`](Self::best_named), with the entries of that name at hand.
+    #[inline]
+    fn best_found(
+        &mut self,
+        catalog: &Catalog,
+        framed: &Framed<'_>,
+        name: &[u8],
+        stop: Option<u8>,
+        found: &[u32],
+    ) -> Option<Choice> {
+        if found.is_empty() {
+            return None;
+        }
         let content = framed.content();
         let delimited = matches!(stop, Some(b':' | b',' | b'=')) && name.len() < content.len();
         self.spans.clear();
@@ -303,7 +333,6 @@ impl Decoder {
             fields::split(framed.bytes, framed.start + name.len() + skip, framed.end, catalog.escapes, &mut self.spans);
         }
         let mut best: Option<Choice> = None;
-        let found = catalog.line_index.find_hashed(name, hash);
         for &at in found {
             let Some(line) = catalog.lines.get(at as usize) else { continue };
             let fitted = match &line.pattern {
@@ -602,10 +631,10 @@ impl Decoder {
         obs: &mut O,
     ) {
         let params = Params { bytes, slots, catalog };
-        if !line.sets.is_empty() {
-            self.state.changes(&line.sets, params, &mut self.pending);
-        } else if matches!(line.role, Role::Reply | Role::Later | Role::After) {
-            self.twin_effects(catalog, line, params);
+        let twin = line.twin.and_then(|twin| catalog.lines.get(twin as usize));
+        let sets = twin.map_or(&line.sets, |twin| &twin.sets);
+        if !sets.is_empty() {
+            self.state.changes(sets, params, &mut self.pending);
         }
         match line.role {
             Role::Reply | Role::After => {
@@ -647,23 +676,6 @@ impl Decoder {
         }
         self.apply_pending();
         let _ = obs;
-    }
-
-    /// A line that is also a URC of the same text has that one's effects.
-    fn twin_effects(&mut self, catalog: &Catalog, line: &Line, params: Params<'_>) {
-        let index = match line.pattern {
-            Pattern::Link { .. } => &catalog.link_index,
-            Pattern::Free { .. } | Pattern::Template { .. } => return,
-            _ => &catalog.line_index,
-        };
-        let twins = index.find(line.name.as_bytes());
-        let twin = twins
-            .iter()
-            .filter_map(|&at| catalog.lines.get(at as usize))
-            .find(|twin| twin.role == Role::Urc && !twin.sets.is_empty() && twin.text == line.text);
-        if let Some(twin) = twin {
-            self.state.changes(&twin.sets, params, &mut self.pending);
-        }
     }
 
     /// `busy p...`: the newest command gets no other answer.
@@ -993,14 +1005,17 @@ impl Decoder {
     ) -> Head {
         let mut best: Option<(Choice, Counted, usize)> = None;
         let mut unfinished = false;
+        let mut head = Heads::default();
         for &at in found {
             let Some(line) = catalog.lines.get(at as usize) else { continue };
             let (Some(counted), Pattern::Fields { shapes }) = (line.data.filter(|data| !data.behind_line), &line.pattern) else {
                 continue;
             };
+            if head.separator != counted.separator {
+                head = Heads::scan(rest, start + name_len + 1, counted.separator, &mut self.heads);
+            }
             for (number, shape) in shapes.iter().enumerate().rev() {
-                let head = head_end(catalog, shape, rest, start + name_len + 1, counted.separator, &mut self.spans);
-                let end = match head {
+                let end = match head.end(catalog, shape, rest, &self.heads) {
                     Some(Ok(end)) => end,
                     Some(Err(())) => {
                         unfinished |= rest.len() - start < HEAD_MAX;
@@ -1008,6 +1023,8 @@ impl Decoder {
                     }
                     None => continue,
                 };
+                self.spans.clear();
+                self.spans.extend(self.heads.iter().take(shape.fields.len()));
                 let misfit = matching::fit(catalog, shape, rest, &self.spans, Strictness::Module, &mut self.trial);
                 if misfit != 0 || count_of(catalog, counted, rest, &self.trial).is_none() {
                     continue;
@@ -1097,45 +1114,86 @@ enum Head {
     Unfinished,
 }
 
-/// The fields of a head up to its separator: `Ok` with the place behind it, `Err` where the bytes end before that is clear.
-fn head_end(
-    catalog: &Catalog,
-    shape: &crate::catalog::Shape,
-    rest: &[u8],
-    from: usize,
+/// The fields ahead of counted data on a line, split once for all shapes.
+#[derive(Clone, Copy, Default)]
+struct Heads {
     separator: u8,
-    spans: &mut Vec<fields::Span>,
-) -> Option<Result<usize, ()>> {
-    spans.clear();
-    let mut at = from;
-    let count = shape.fields.len();
-    for (number, field) in shape.fields.iter().enumerate() {
-        while rest.get(at) == Some(&b' ') {
-            at += 1;
-        }
-        let wanted = if number + 1 == count { separator } else { b',' };
-        let address = field.param.and_then(|at| catalog.param(at)).is_some_and(|spec| spec.kind == crate::catalog::Kind::Ip);
-        let mut end = at;
+    /// A colon or another separator ends the fields here: the place behind it.
+    end: Option<usize>,
+    /// The bytes end before the line's head does.
+    open: bool,
+}
+
+impl Heads {
+    /// Splits `rest[from..]` at commas outside of quotes, up to `separator` (a comma: as far as it goes) or the line's end.
+    fn scan(rest: &[u8], from: usize, separator: u8, spans: &mut Vec<fields::Span>) -> Self {
+        spans.clear();
+        let mut heads = Self { separator, end: None, open: false };
+        let mut start = from;
         let mut quoted = false;
-        loop {
-            let Some(&byte) = rest.get(end) else { return Some(Err(())) };
+        // With a comma ahead of the data nobody knows how much of what follows is data.
+        let most = if separator == b',' { 8 } else { usize::MAX };
+        let window = rest.get(from..rest.len().min(from + HEAD_MAX)).unwrap_or_default();
+        for (at, &byte) in window.iter().enumerate() {
+            let here = from + at;
             match byte {
                 b'"' => quoted = !quoted,
-                b'\r' | b'\n' => return None,
+                b'\r' | b'\n' => return heads,
                 _ if quoted => {}
-                _ if byte == wanted && !(address && byte == b':') => break,
-                b',' => return None,
+                b',' => {
+                    spans.push((skip_blank(rest, start, here) as u32, here as u32));
+                    start = here + 1;
+                    if spans.len() >= most {
+                        return heads;
+                    }
+                }
+                _ if byte == separator => {
+                    spans.push((skip_blank(rest, start, here) as u32, here as u32));
+                    heads.end = Some(here + 1);
+                    return heads;
+                }
                 _ => {}
             }
-            if address && !(byte.is_ascii_hexdigit() || b".:\"".contains(&byte)) || end - from > HEAD_MAX {
+        }
+        heads.open = window.len() < HEAD_MAX;
+        if separator == b',' {
+            // What there is of the next field, to tell an address from data.
+            spans.push((start as u32, rest.len() as u32));
+        }
+        heads
+    }
+
+    /// Where the data starts if the head is of this shape: `Err` where the bytes end before that is clear, `None` if it is not.
+    fn end(&self, catalog: &Catalog, shape: &crate::catalog::Shape, rest: &[u8], spans: &[fields::Span]) -> Option<Result<usize, ()>> {
+        let count = shape.fields.len();
+        if self.separator != b',' {
+            return match self.end {
+                Some(end) if spans.len() == count => Some(Ok(end)),
+                Some(_) => None,
+                None if self.open => Some(Err(())),
+                None => None,
+            };
+        }
+        let complete = spans.len() - usize::from(self.open);
+        for (field, &(start, end)) in shape.fields.iter().zip(spans) {
+            let address = field.param.and_then(|at| catalog.param(at)).is_some_and(|spec| spec.kind == crate::catalog::Kind::Ip);
+            let text = rest.get(start as usize..end as usize).unwrap_or_default();
+            if address && !text.iter().all(|b| b.is_ascii_hexdigit() || b".:\"".contains(b)) {
                 return None;
             }
-            end += 1;
         }
-        spans.push((at as u32, end as u32));
-        at = end + 1;
+        if complete >= count {
+            return spans.get(count - 1).map(|span| Ok(span.1 as usize + 1));
+        }
+        self.open.then_some(Err(()))
     }
-    (count > 0).then_some(Ok(at))
+}
+
+fn skip_blank(bytes: &[u8], mut start: usize, end: usize) -> usize {
+    while start < end && bytes.get(start) == Some(&b' ') {
+        start += 1;
+    }
+    start
 }
 
 /// The announced size, where the line has a sound one.

@@ -46,6 +46,32 @@ pub(crate) fn float(raw: &[u8]) -> Option<f64> {
     if text.bytes().all(|b| b.is_ascii_digit() || b"+-.".contains(&b)) { text.parse().ok() } else { None }
 }
 
+/// Whether the text is an IPv4 or IPv6 address.
+#[inline]
+pub(crate) fn is_ip(raw: &[u8]) -> bool {
+    let mut dots = 0;
+    let mut value = 0_u32;
+    let mut digits = 0;
+    for &byte in raw {
+        match byte {
+            b'0'..=b'9' => {
+                value = value * 10 + u32::from(byte - b'0');
+                digits += 1;
+                if digits > 3 || value > 255 {
+                    return false;
+                }
+            }
+            b'.' if digits > 0 => {
+                dots += 1;
+                value = 0;
+                digits = 0;
+            }
+            _ => return std::str::from_utf8(raw).is_ok_and(|text| text.parse::<std::net::Ipv6Addr>().is_ok()),
+        }
+    }
+    dots == 3 && digits > 0
+}
+
 fn hex_pair(input: &[u8]) -> IResult<&[u8], u8> {
     map_opt(take_while_m_n(2, 2, |b: u8| b.is_ascii_hexdigit()), |pair: &[u8]| {
         pair.iter().try_fold(0_u8, |byte, &digit| Some(byte << 4 | char::from(digit).to_digit(16)? as u8))
@@ -150,6 +176,16 @@ mod tests {
         assert_eq!(hex_pairs(b"1122fF"), Some(vec![0x11, 0x22, 0xff]));
         assert_eq!(hex_pairs(b"112"), None);
         assert_eq!(hex_len(b"1122"), Some(2));
+    }
+
+    #[test]
+    fn ip_addresses() {
+        for yes in [&b"192.168.4.1"[..], b"0.0.0.0", b"255.255.255.255", b"fe80::1", b"::ffff:1.2.3.4"] {
+            assert!(is_ip(yes), "{yes:?}");
+        }
+        for no in [&b""[..], b"1.2.3", b"1.2.3.256", b"1.2.3.4.5", b"1..3.4", b"1.2.3.", b"a.b.c.d", b"1234.1.1.1", b"host"] {
+            assert!(!is_ip(no), "{no:?}");
+        }
     }
 
     #[test]
