@@ -14,6 +14,8 @@ pub mod check;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod escape;
+#[cfg(feature = "fuzzing")]
+pub mod fuzz;
 #[cfg(feature = "cli")]
 pub mod report;
 pub mod session;

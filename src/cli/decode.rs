@@ -1,6 +1,6 @@
 //! `atscope decode` and `atscope check`: every recording, every session in it, one after the other.
 
-use super::args::{Check, Decode, DialectArgs, FailOn, Input};
+use super::args::{Check, Decode, DialectArgs, FailOn, Format, Input};
 use super::config::Config;
 use super::dialect::Catalogs;
 use super::failure::Failure;
@@ -10,7 +10,7 @@ use super::out::Out;
 use super::session::{Header, Session, Settings, Shared, Show, What};
 use super::{FAILED, FINE, FOUND};
 use crate::capture::{CaptureError, Reader};
-use crate::report::text::{Options, Shape};
+use crate::report::text::{self, Options, Shape};
 
 /// Bytes of a payload that are shown if nothing else is said.
 const PAYLOAD: usize = 256;
@@ -57,6 +57,8 @@ struct Run {
     findings: [u64; 3],
     /// Some input was unreadable or damaged.
     failed: bool,
+    /// The recording at work is the first one.
+    first: bool,
 }
 
 impl Run {
@@ -75,12 +77,16 @@ impl Run {
             levels: config.levels,
             show,
         };
-        Ok(Self { settings, catalogs, findings: [0; 3], failed: false })
+        Ok(Self { settings, catalogs, findings: [0; 3], failed: false, first: true })
     }
 
     fn all(&mut self, input: &Input, out: &mut Out) -> Result<(), Failure> {
         let recordings = input.recordings()?;
-        for recording in &recordings {
+        for (at, recording) in recordings.iter().enumerate() {
+            self.first = at == 0;
+            if recordings.len() > 1 {
+                self.heading(recording, out);
+            }
             match self.one(recording, input, out) {
                 Ok(()) => {}
                 Err(Failure::Said(message)) if recordings.len() > 1 => {
@@ -95,6 +101,17 @@ impl Run {
         Ok(())
     }
 
+    /// Names the recording that comes, where there are several and its events are shown.
+    fn heading(&self, recording: &Recording<'_>, out: &mut Out) {
+        let show = &self.settings.show;
+        if show.format == Format::Text && show.what != What::Findings {
+            if !self.first {
+                out.buffer.push(b'\n');
+            }
+            text::heading(&mut out.buffer, &recording.name(), show.text.style);
+        }
+    }
+
     fn one(&mut self, recording: &Recording<'_>, input: &Input, out: &mut Out) -> Result<(), Failure> {
         let name = recording.name();
         match recording.open(input) {
@@ -103,8 +120,8 @@ impl Run {
             Err(Refused::Damaged(error)) => {
                 self.failed = true;
                 let header = Header::default();
-                let Self { settings, catalogs, .. } = self;
-                let shared = &mut Shared { settings, catalogs, out, file: &name, header: &header };
+                let Self { settings, catalogs, first, .. } = self;
+                let shared = &mut Shared { settings, catalogs, out, file: &name, first: *first, header: &header };
                 let findings = Session::new(0, false, shared).finish(Some(&damage(&error, &name)), shared)?;
                 self.count(findings);
                 Ok(())
@@ -113,10 +130,10 @@ impl Run {
     }
 
     fn read(&mut self, name: &str, reader: &mut dyn Reader, out: &mut Out) -> Result<(), Failure> {
-        let Self { settings, catalogs, .. } = self;
+        let Self { settings, catalogs, first, .. } = self;
         let header = Header::new(reader.meta());
         let said = notes(name, reader, 0, out);
-        let mut shared = Shared { settings, catalogs, out, file: name, header: &header };
+        let mut shared = Shared { settings, catalogs, out, file: name, first: *first, header: &header };
         let mut sessions: Vec<Session> = Vec::new();
         let (mut latest, mut left_out) = (0, false);
         let error = loop {

@@ -125,13 +125,15 @@ pub(super) struct Shared<'a> {
     pub(super) catalogs: &'a mut Catalogs,
     pub(super) out: &'a mut Out,
     pub(super) file: &'a str,
+    /// Nothing was printed ahead of this recording.
+    pub(super) first: bool,
     pub(super) header: &'a Header,
 }
 
 impl Session {
     /// The session of that number; `several`: the recording has others.
     pub(super) fn new(number: u32, several: bool, shared: &Shared<'_>) -> Self {
-        let printer = Printer::new(shared.file, several.then_some(number), shared.settings);
+        let printer = Printer::new(shared, several.then_some(number));
         Self { number, state: State::Looking(LookAhead::default()), printer }
     }
 
@@ -264,10 +266,17 @@ enum Form {
 }
 
 impl Printer {
-    fn new(file: &str, session: Option<u32>, settings: &Settings) -> Self {
+    fn new(shared: &Shared<'_>, session: Option<u32>) -> Self {
+        let (file, settings) = (shared.file, shared.settings);
         let form = match settings.show.format {
             Format::Jsonl => Form::Jsonl(JsonLines::new(file, session)),
-            Format::Text => Form::Text(Box::new(Text::new(file, session, settings.show.text))),
+            Format::Text => {
+                let mut text = Text::new(file, session, settings.show.text);
+                if !shared.first {
+                    text.set_off();
+                }
+                Form::Text(Box::new(text))
+            }
         };
         let stats = (settings.show.what == What::Table).then(Stats::default);
         Self { form, session, stats, findings: [0; 3], shown: Shown::default() }

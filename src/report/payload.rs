@@ -57,7 +57,8 @@ fn is_one_line(bytes: &[u8]) -> bool {
 
 /// More than a tenth of it cannot be read.
 fn is_binary(bytes: &[u8]) -> bool {
-    let odd = units(bytes).filter(|unit| unit.escape && unit.width == 4 || unit.bytes() == b"\\0").count();
+    let control = |text: &str| text.bytes().filter(|&byte| byte < b' ' && !b"\r\n\t".contains(&byte)).count();
+    let odd: usize = bytes.utf8_chunks().map(|chunk| control(chunk.valid()) + chunk.invalid().len()).sum();
     odd * 10 > bytes.len()
 }
 
@@ -73,6 +74,10 @@ fn lines(pen: &mut Pen<'_>, bytes: &[u8]) {
 
 /// One line of text, each wrapped part of it behind a bar of its own.
 fn wire_behind_bar(pen: &mut Pen<'_>, line: &[u8]) {
+    if width(line) <= pen.room() {
+        pen.wire(Ink::Plain, line);
+        return;
+    }
     let mut current = None;
     for unit in units(line) {
         if unit.width > pen.room() && pen.column > pen.indent + 2 {

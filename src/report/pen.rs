@@ -171,8 +171,15 @@ impl<'o> Pen<'o> {
         self.close_if(current);
     }
 
-    fn run(&mut self, current: &mut Option<Ink>, ink: Ink, units: Units<'_>) {
-        for unit in units {
+    fn run(&mut self, current: &mut Option<Ink>, ink: Ink, mut units: Units<'_>) {
+        loop {
+            let plain = units.plain(self.room());
+            if !plain.is_empty() {
+                self.change(current, ink);
+                self.out.extend_from_slice(plain);
+                self.column += plain.len();
+            }
+            let Some(unit) = units.next() else { return };
             if unit.width > self.room() && self.column > self.indent {
                 self.close_if(current.take());
                 self.wrap();
@@ -183,14 +190,17 @@ impl<'o> Pen<'o> {
 
     /// One unit in a run of them; `current` is the ink that is on.
     pub(super) fn unit(&mut self, current: &mut Option<Ink>, ink: Ink, unit: &Unit) {
-        let wanted = if unit.escape && ink == Ink::Plain { Ink::Dim } else { ink };
+        self.change(current, if unit.escape && ink == Ink::Plain { Ink::Dim } else { ink });
+        self.out.extend_from_slice(unit.bytes());
+        self.column += unit.width;
+    }
+
+    fn change(&mut self, current: &mut Option<Ink>, wanted: Ink) {
         if *current != Some(wanted) {
             self.close_if(*current);
             self.open(wanted);
             *current = Some(wanted);
         }
-        self.out.extend_from_slice(unit.bytes());
-        self.column += unit.width;
     }
 
     pub(super) fn close_if(&mut self, current: Option<Ink>) {

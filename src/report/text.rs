@@ -50,6 +50,8 @@ pub struct Text {
     newest: Option<u64>,
     waiting: Vec<(Finding, Severity)>,
     clock: Option<bool>,
+    /// A blank line is due ahead of what comes next.
+    gap: bool,
 }
 
 impl Text {
@@ -65,7 +67,13 @@ impl Text {
             newest: None,
             waiting: Vec::new(),
             clock: None,
+            gap: false,
         }
+    }
+
+    /// Something else stands ahead of it: what comes first is set off by a blank line.
+    pub fn set_off(&mut self) {
+        self.gap = true;
     }
 
     /// From here on the capture has several sessions, and this is the one with that number.
@@ -97,6 +105,9 @@ impl Text {
         }
         let under = self.options.inline && finding.seq.is_some() && finding.seq == self.last_shown;
         let place = Place { file: &self.file, session: self.session, ring: &self.ring };
+        if std::mem::take(&mut self.gap) && !self.options.inline {
+            out.push(b'\n');
+        }
         let mut pen = Pen::new(out, self.options.style);
         match (self.options.inline, under) {
             (true, true) => block::under(&mut pen, &place, finding, severity, self.margin()),
@@ -156,8 +167,9 @@ impl Text {
 
     /// Column of the kind: where findings stand.
     fn margin(&self) -> usize {
+        let session = self.session.map_or(0, |session| session.checked_ilog10().unwrap_or(0) as usize + 4);
         let clock = if self.clock == Some(true) { TIMES } else { 0 };
-        clock + EXCHANGE_WIDTH + 2
+        session + clock + EXCHANGE_WIDTH + 2
     }
 }
 
@@ -312,6 +324,14 @@ fn value(pen: &mut Pen<'_>, param: &Param<'_>, limit: usize) {
         pen.wire(Ink::Label, label.as_bytes());
         pen.put(Ink::Label, ")");
     }
+}
+
+/// Appends the name of a recording, ahead of its events.
+pub fn heading(out: &mut Vec<u8>, file: &str, style: Style) {
+    let mut pen = Pen::new(out, style);
+    pen.put(Ink::Dim, "== ");
+    pen.wire(Ink::Bold, file.as_bytes());
+    pen.end();
 }
 
 /// `boot.at: esp-at: 9 events, 3 exchanges; 1 error, 0 warnings, 0 infos`

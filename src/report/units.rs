@@ -48,7 +48,15 @@ pub(super) fn text_units(text: &str) -> Units<'_> {
 
 /// Columns that the bytes take when shown.
 pub(super) fn width(bytes: &[u8]) -> usize {
-    units(bytes).map(|unit| unit.width).sum()
+    let mut units = units(bytes);
+    let mut width = 0;
+    loop {
+        width += units.plain(usize::MAX).len();
+        match units.next() {
+            Some(unit) => width += unit.width,
+            None => return width,
+        }
+    }
 }
 
 /// Iterator of [`units`].
@@ -61,7 +69,19 @@ pub(super) struct Units<'a> {
     text: bool,
 }
 
-impl Units<'_> {
+impl<'a> Units<'a> {
+    /// Takes the characters that come next and are ASCII, no escapes, a column each; at most so many.
+    pub(super) fn plain(&mut self, most: usize) -> &'a [u8] {
+        let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && *byte != b'\\';
+        let len = match self.forced {
+            0 => self.rest.iter().take(most).position(|byte| !is_plain(byte)).unwrap_or(self.rest.len().min(most)),
+            _ => 0,
+        };
+        let (plain, rest) = self.rest.split_at_checked(len).unwrap_or((&[], self.rest));
+        self.rest = rest;
+        plain
+    }
+
     fn hex(byte: u8) -> Unit {
         let [high, low] = super::json::hex(byte);
         Unit::new(&[b'\\', b'x', high, low], 4, 1, true)
@@ -131,6 +151,20 @@ mod tests {
         assert_eq!(back, all);
         assert!(!text.chars().any(is_hidden), "{text}");
         assert_eq!(units(&all).map(|unit| unit.took).sum::<usize>(), all.len());
+    }
+
+    #[test]
+    fn plain_runs_are_units_too() {
+        let mut units = units(b"ab\rcd\xC2\x9Bef");
+        assert_eq!(units.plain(1), b"a");
+        assert_eq!(units.plain(9), b"b");
+        assert_eq!(units.next().unwrap().bytes(), b"\\r");
+        assert_eq!(units.plain(9), b"cd");
+        assert_eq!(units.next().unwrap().bytes(), b"\\xC2");
+        assert_eq!(units.plain(9), b"", "in the middle of a character");
+        assert_eq!(units.next().unwrap().bytes(), b"\\x9B");
+        assert_eq!(units.plain(9), b"ef");
+        assert_eq!((units.plain(9), units.next()), (&b""[..], None));
     }
 
     #[test]

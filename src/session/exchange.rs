@@ -128,6 +128,8 @@ impl Exchange {
                 // Nobody knows what an unknown command may answer.
                 !known || failure
             }
+            // The host did not wait: what accepts the command comes behind its data.
+            Stage::Data | Stage::Sent if !self.prompted && self.specs(catalog).any(|spec| spec.finals.iter().any(|name| **name == *result)) => true,
             Stage::Prompt(true) | Stage::Data | Stage::Sent => {
                 let then = self.data_spec(catalog).and_then(|spec| spec.data.as_ref().map(|data| (&data.then, &spec.finals)));
                 match then {
@@ -151,6 +153,11 @@ impl Exchange {
             Some(first) => **first == *result || (ok && !self.specs(catalog).any(|spec| spec.fails.iter().any(|f| **f == *result))),
             None => ok,
         }
+    }
+
+    /// Whether the manual prints `OK` ahead of the prompt.
+    pub(crate) fn accepts_first(&self, catalog: &Catalog) -> bool {
+        self.data_spec(catalog).and_then(|spec| spec.data.as_ref()).is_some_and(|data| data.accepts)
     }
 
     /// Whether it has a command of that name and form.

@@ -7,7 +7,7 @@ use super::matching::{self, Misfit, NO_FIT, Strictness};
 use super::notice::{LineFacts, Notice, Observer};
 use super::state::Scope;
 use crate::catalog::{Catalog, Counted, Line, NameHash, Part, Pattern, Role};
-use super::recover::Behind;
+use super::recover::{Behind, Doubt};
 use crate::syntax::{fields, framing};
 use crate::{Sender, Time};
 
@@ -824,6 +824,8 @@ impl Decoder {
             }
             // `OK` behind the prompt or the data, with another result still to come.
             Stage::Data | Stage::Sent if ok && !self.ends_data(catalog, open, &line.name) => return,
+            // The host did not wait for the prompt that comes behind this `OK`.
+            Stage::Data | Stage::Sent if ok && !exchange.prompted && exchange.accepts_first(catalog) => return,
             Stage::Prompt(_) if !ok => {
                 let owner = Owner::Command(exchange.data_part.and_then(|at| exchange.parts.get(at)).and_then(|p| p.command));
                 self.refused = Some((Of { exchange: Some(exchange.id), owner }, exchange.declared));
@@ -1079,8 +1081,16 @@ impl Decoder {
 
     fn module_data<O: Observer>(&mut self, catalog: &Catalog, rest: &[u8], data: Data, settle: bool, obs: &mut O) -> usize {
         let size = data.part_size();
+        match self.settle_doubt(catalog, rest, data, settle) {
+            Some(Doubt::Gone) => {}
+            Some(Doubt::Cut(cut)) => {
+                return self.cut_data(catalog, rest, cut, data, "the host went on, and the module answers it", obs);
+            }
+            None if self.closing => {}
+            None => return 0,
+        }
         let Some(bytes) = rest.get(..size) else {
-            return self.short_data(catalog, rest, data, obs);
+            return self.short_at_end(catalog, rest, data, obs);
         };
         let left = data.left - size as u64;
         if left == 0 {

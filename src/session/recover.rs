@@ -14,6 +14,13 @@ use crate::syntax::framing;
 /// Most lines that are taken back from the end of lost data.
 const PEEL_MAX: usize = 64;
 
+/// What became of a doubt.
+pub(super) enum Doubt {
+    /// The data ended here.
+    Cut(usize),
+    Gone,
+}
+
 /// What follows complete data.
 pub(super) enum Behind {
     Fine,
@@ -22,32 +29,33 @@ pub(super) enum Behind {
 }
 
 impl Decoder {
-    /// Counted data whose count is not full. Gives 0 to wait for more.
-    pub(super) fn short_data<O: Observer>(&mut self, catalog: &Catalog, rest: &[u8], data: Data, obs: &mut O) -> usize {
-        if let Some((doubt, exchange)) = data.doubt {
-            let behind = rest.get(doubt..).unwrap_or_default();
-            let line = match framing::line(behind) {
-                Ok((_, line)) => line,
-                Err(_) if behind.len() < 4096 => return self.short_at_end(catalog, rest, data, obs),
-                Err(_) => {
-                    self.side(Sender::Module).phase = Phase::Data(Data { doubt: None, ..data });
-                    return 0;
-                }
-            };
-            if self.answers_host(catalog, &line) {
-                let cut = self.peel(catalog, rest.get(..doubt).unwrap_or(rest)).unwrap_or(doubt);
-                let cut = self.banner_in(catalog, rest.get(..cut).unwrap_or(rest)).unwrap_or(cut);
-                self.spared = Some((exchange, self.side(Sender::Module).base + doubt as u64));
-                return self.cut_data(catalog, rest, cut, data, "the host went on, and the module answers it", obs);
-            }
-            self.side(Sender::Module).phase = Phase::Data(Data { doubt: None, ..data });
-            return 0;
+    /// The host went on while counted data was due: does what came since answer it? `None`: too little is there to tell.
+    pub(super) fn settle_doubt(&mut self, catalog: &Catalog, rest: &[u8], data: Data, settle: bool) -> Option<Doubt> {
+        let Some((doubt, exchange)) = data.doubt else { return Some(Doubt::Gone) };
+        let behind = rest.get(doubt..).unwrap_or_default();
+        let line = match framing::line(behind) {
+            Ok((_, line)) => Some(line),
+            Err(_) if settle => framing::line_at_end(behind).map(|(line, _)| line),
+            Err(_) if behind.len() < 4096 => return None,
+            Err(_) => None,
+        };
+        if let Some(line) = line
+            && self.answers_host(catalog, &line)
+        {
+            let cut = self.peel(catalog, rest.get(..doubt).unwrap_or(rest)).unwrap_or(doubt);
+            let cut = self.banner_in(catalog, rest.get(..cut).unwrap_or(rest)).unwrap_or(cut);
+            self.spared = Some((exchange, self.side(Sender::Module).base + doubt as u64));
+            return Some(Doubt::Cut(cut));
         }
-        self.short_at_end(catalog, rest, data, obs)
+        if line.is_none() && settle && behind.len() < 4096 {
+            return None;
+        }
+        self.side(Sender::Module).phase = Phase::Data(Data { doubt: None, ..data });
+        Some(Doubt::Gone)
     }
 
     /// The recording ends within the data: unless a result or a boot banner shows that the data had ended before.
-    fn short_at_end<O: Observer>(&mut self, catalog: &Catalog, rest: &[u8], data: Data, obs: &mut O) -> usize {
+    pub(super) fn short_at_end<O: Observer>(&mut self, catalog: &Catalog, rest: &[u8], data: Data, obs: &mut O) -> usize {
         if !self.closing {
             return 0;
         }
