@@ -407,6 +407,10 @@ impl Builder {
             rejects: table.flag(src, "rejects").unwrap_or(false),
             restart: table.flag(src, "restart").unwrap_or(role == Role::Boot),
             code: None,
+            numeric: table.take("numeric").and_then(|item| item.scalar(src, "numeric")).and_then(|number| match number {
+                Scalar::Int(number) => Some(number),
+                Scalar::Word(_) => None,
+            }),
             names: Vec::new(),
         };
         if let Some(code) = table.take("code") {
@@ -424,7 +428,7 @@ impl Builder {
         let (shared, _) = self.effects(src, sets, &own);
         table.finish(
             src,
-            "syntax, title, section, params, sets, profile, note, models, ok, code, rejects, restart",
+            "syntax, title, section, params, sets, profile, note, models, ok, code, numeric, rejects, restart",
         );
         let Some(syntax) = syntax else {
             src.mistake(at, "`syntax` is missing: what does the line look like?");
@@ -520,6 +524,7 @@ impl Builder {
             profile: draft.profile,
             when: None,
             ok: draft.ok,
+            numeric: draft.numeric,
             rejects: draft.rejects,
             restart: draft.restart,
             code: draft.code,
@@ -873,6 +878,7 @@ struct LineDraft {
     rejects: bool,
     restart: bool,
     code: Option<u32>,
+    numeric: Option<i64>,
     /// Names for range lists, by position.
     names: Vec<String>,
 }
@@ -890,6 +896,7 @@ impl Default for LineDraft {
             rejects: false,
             restart: false,
             code: None,
+            numeric: None,
             names: Vec::new(),
         }
     }

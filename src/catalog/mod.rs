@@ -14,7 +14,7 @@ mod params;
 mod patterns;
 mod source;
 
-pub use builtin::{builtin_names, builtin_text, load_builtin, load_file, load_text};
+pub use builtin::{builtin_names, builtin_text, load_all_builtin, load_builtin, load_file, load_text};
 pub use detect::{Detection, detect};
 pub(crate) use index::NameHash;
 pub(crate) use model::{Counted, Effect, Field, Part, Pattern, Shape};

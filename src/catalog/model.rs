@@ -247,6 +247,8 @@ pub struct Line {
     pub when: Option<Condition>,
     /// Success (of final results).
     pub ok: bool,
+    /// The number that stands for it with `ATV0` (ITU-T V.250 §5.7.1).
+    pub numeric: Option<i64>,
     /// It refuses the newest command and ends nothing (of progress lines).
     pub rejects: bool,
     /// It shows a reset (of boot lines).

@@ -139,8 +139,9 @@ pub(super) struct Row {
 /// Expands the optional parts of `nodes` to rows of fields; at most 256 of them.
 pub(super) fn rows(nodes: &[Node]) -> Result<Vec<Row>, String> {
     let mut flats = Vec::new();
-    expand(nodes, &mut Vec::new(), &mut flats)?;
-    let mut rows: Vec<Row> = Vec::new();
+    let nodes: Vec<&Node> = nodes.iter().collect();
+    expand(&nodes, &mut Vec::new(), &mut flats)?;
+    let mut rows: Vec<Row> = Vec::with_capacity(flats.len());
     for flat in flats {
         let row = row(&flat)?;
         if !rows.contains(&row) {
@@ -150,10 +151,10 @@ pub(super) fn rows(nodes: &[Node]) -> Result<Vec<Row>, String> {
     Ok(rows)
 }
 
-/// A node of a flattened syntax: with its place in an optional tail.
-type Flat = Vec<(Node, bool)>;
+/// The nodes of a flattened syntax, each with: may it be missing or empty?
+type Flat<'n> = Vec<(&'n Node, bool)>;
 
-fn expand(nodes: &[Node], prefix: &mut Flat, out: &mut Vec<Flat>) -> Result<(), String> {
+fn expand<'n>(nodes: &[&'n Node], prefix: &mut Flat<'n>, out: &mut Vec<Flat<'n>>) -> Result<(), String> {
     let Some((first, rest)) = nodes.split_first() else {
         if out.len() >= 256 {
             return Err("too many optional parts".to_owned());
@@ -161,14 +162,14 @@ fn expand(nodes: &[Node], prefix: &mut Flat, out: &mut Vec<Flat>) -> Result<(), 
         out.push(prefix.clone());
         return Ok(());
     };
+    let len = prefix.len();
     let Node::Optional(inner) = first else {
-        prefix.push((first.clone(), false));
+        prefix.push((first, false));
         expand(rest, prefix, out)?;
-        prefix.pop();
+        prefix.truncate(len);
         return Ok(());
     };
     let tail = rest.iter().all(|node| matches!(node, Node::Optional(_)));
-    let len = prefix.len();
     if tail && starts_with_comma(inner) {
         for part in std::iter::once(first).chain(rest) {
             flatten_optional(part, prefix);
@@ -176,7 +177,8 @@ fn expand(nodes: &[Node], prefix: &mut Flat, out: &mut Vec<Flat>) -> Result<(), 
         expand(&[], prefix, out)?;
     } else {
         // What may be left out may also be left empty between its separators.
-        expand_optional(inner, rest, prefix, out)?;
+        let inner: Vec<&Node> = inner.iter().collect();
+        expand_optional(&inner, rest, prefix, out)?;
         prefix.truncate(len);
         expand(rest, prefix, out)?;
     }
@@ -184,15 +186,20 @@ fn expand(nodes: &[Node], prefix: &mut Flat, out: &mut Vec<Flat>) -> Result<(), 
     Ok(())
 }
 
-fn expand_optional(inner: &[Node], rest: &[Node], prefix: &mut Flat, out: &mut Vec<Flat>) -> Result<(), String> {
+fn expand_optional<'n>(
+    inner: &[&'n Node],
+    rest: &[&'n Node],
+    prefix: &mut Flat<'n>,
+    out: &mut Vec<Flat<'n>>,
+) -> Result<(), String> {
     match inner.split_first() {
         None => expand(rest, prefix, out),
         Some((Node::Optional(_), _)) => {
-            let with: Vec<Node> = inner.iter().chain(rest).cloned().collect();
+            let with: Vec<&Node> = inner.iter().chain(rest).copied().collect();
             expand(&with, prefix, out)
         }
         Some((node, more)) => {
-            prefix.push((node.clone(), matches!(node, Node::Param { .. })));
+            prefix.push((node, matches!(node, Node::Param { .. })));
             expand_optional(more, rest, prefix, out)?;
             prefix.pop();
             Ok(())
@@ -204,14 +211,14 @@ fn starts_with_comma(nodes: &[Node]) -> bool {
     matches!(nodes.first(), Some(Node::Literal(text)) if text.trim_start().starts_with(','))
 }
 
-fn flatten_optional(node: &Node, out: &mut Flat) {
+fn flatten_optional<'n>(node: &'n Node, out: &mut Flat<'n>) {
     match node {
         Node::Optional(inner) => inner.iter().for_each(|node| flatten_optional(node, out)),
-        other => out.push((other.clone(), true)),
+        other => out.push((other, true)),
     }
 }
 
-fn row(flat: &Flat) -> Result<Row, String> {
+fn row(flat: &Flat<'_>) -> Result<Row, String> {
     let mut row = Row::default();
     let mut field = Field::default();
     let mut open = false;

@@ -10,7 +10,7 @@ const KINDS: [&str; 13] = [
 ];
 
 const KNOWN: &str = "int, hex, float, values, bits, string, text, hexstring, mac, ip, host, code, list, data, any, unit, default, \
-                     title, note, quoted, volatile, models";
+                     title, note, quoted, volatile, models, as";
 
 /// Reads a description; gives its position in the catalog.
 pub(super) fn read(builder: &mut Builder, src: &mut Source<'_>, name: &str, mut table: Table<'_>) -> Option<u32> {
@@ -77,7 +77,7 @@ fn one(builder: &mut Builder, src: &mut Source<'_>, name: &str, mut table: Table
     };
     let spec = ParamSpec {
         name_id: builder.name_id(name),
-        name: name.into(),
+        name: table.text(src, "as").unwrap_or_else(|| name.to_owned()).into(),
         labels: if bits.is_empty() { labels } else { bits },
         numeric: matches!(
             kind,

@@ -20,17 +20,35 @@ const MOST_SESSIONS: usize = 64;
 
 /// `atscope decode`.
 pub(super) fn decode(args: Decode, config: Config, out: &mut Out) -> Result<u8, Failure> {
-    let what = if args.summary { What::Table } else { What::Events };
+    let what = if args.summary {
+        What::Table
+    } else {
+        What::Events
+    };
     let shape = match (args.hex, args.text) {
         (true, _) => Shape::Hex,
         (_, true) => Shape::Text,
         _ => Shape::Auto,
     };
     let limit = args.payload.or(config.payload).unwrap_or(PAYLOAD);
-    let text = Options { style: out.style, shape, limit, inline: true };
+    let text = Options {
+        style: out.style,
+        shape,
+        limit,
+        inline: true,
+    };
     let filter = Filter::new(&args);
     let format = args.format.or(config.format).unwrap_or_default();
-    let mut run = Run::new(args.dialect, config, Show { what, filter, format, text })?;
+    let mut run = Run::new(
+        args.dialect,
+        config,
+        Show {
+            what,
+            filter,
+            format,
+            text,
+        },
+    )?;
     run.all(&args.input, out)?;
     Ok(if run.failed { FAILED } else { FINE })
 }
@@ -38,9 +56,19 @@ pub(super) fn decode(args: Decode, config: Config, out: &mut Out) -> Result<u8, 
 /// `atscope check`.
 pub(super) fn check(args: Check, config: Config, out: &mut Out) -> Result<u8, Failure> {
     let fail_on: FailOn = args.fail_on.or(config.fail_on).unwrap_or_default();
-    let text = Options { style: out.style, shape: Shape::Auto, limit: PAYLOAD, inline: false };
+    let text = Options {
+        style: out.style,
+        shape: Shape::Auto,
+        limit: PAYLOAD,
+        inline: false,
+    };
     let format = args.format.or(config.format).unwrap_or_default();
-    let show = Show { what: What::Findings, filter: Filter::default(), format, text };
+    let show = Show {
+        what: What::Findings,
+        filter: Filter::default(),
+        format,
+        text,
+    };
     let mut run = Run::new(args.dialect, config, show)?;
     run.all(&args.input, out)?;
     Ok(match run {
@@ -57,15 +85,20 @@ struct Run {
     findings: [u64; 3],
     /// Some input was unreadable or damaged.
     failed: bool,
-    /// The recording at work is the first one.
+    /// No recording was printed yet.
     first: bool,
+    /// There are several recordings.
+    several: bool,
 }
 
 impl Run {
     fn new(dialect: DialectArgs, config: Config, show: Show) -> Result<Self, Failure> {
         let files: Vec<_> = dialect.catalog.into_iter().chain(config.catalog).collect();
         let mut catalogs = Catalogs::new(&files)?;
-        let name = dialect.dialect.or(config.dialect).filter(|name| name != "auto");
+        let name = dialect
+            .dialect
+            .or(config.dialect)
+            .filter(|name| name != "auto");
         if let Some(name) = &name {
             // A name that is wrong is wrong for all recordings: said once, before any of them.
             catalogs.named(name)?;
@@ -77,19 +110,23 @@ impl Run {
             levels: config.levels,
             show,
         };
-        Ok(Self { settings, catalogs, findings: [0; 3], failed: false, first: true })
+        Ok(Self {
+            settings,
+            catalogs,
+            findings: [0; 3],
+            failed: false,
+            first: true,
+            several: false,
+        })
     }
 
     fn all(&mut self, input: &Input, out: &mut Out) -> Result<(), Failure> {
         let recordings = input.recordings()?;
-        for (at, recording) in recordings.iter().enumerate() {
-            self.first = at == 0;
-            if recordings.len() > 1 {
-                self.heading(recording, out);
-            }
+        self.several = recordings.len() > 1;
+        for recording in &recordings {
             match self.one(recording, input, out) {
                 Ok(()) => {}
-                Err(Failure::Said(message)) if recordings.len() > 1 => {
+                Err(Failure::Said(message)) if self.several => {
                     // The others are still handled.
                     out.flush()?;
                     out.error(&message);
@@ -102,27 +139,49 @@ impl Run {
     }
 
     /// Names the recording that comes, where there are several and its events are shown.
-    fn heading(&self, recording: &Recording<'_>, out: &mut Out) {
+    fn heading(&self, name: &str, out: &mut Out) {
         let show = &self.settings.show;
-        if show.format == Format::Text && show.what != What::Findings {
+        if self.several && show.format == Format::Text && show.what != What::Findings {
             if !self.first {
                 out.buffer.push(b'\n');
             }
-            text::heading(&mut out.buffer, &recording.name(), show.text.style);
+            text::heading(&mut out.buffer, name, show.text.style);
         }
     }
 
-    fn one(&mut self, recording: &Recording<'_>, input: &Input, out: &mut Out) -> Result<(), Failure> {
+    fn one(
+        &mut self,
+        recording: &Recording<'_>,
+        input: &Input,
+        out: &mut Out,
+    ) -> Result<(), Failure> {
         let name = recording.name();
         match recording.open(input) {
-            Ok(mut reader) => self.read(&name, reader.as_mut(), out),
+            Ok(mut reader) => {
+                self.heading(&name, out);
+                self.read(&name, reader.as_mut(), out)
+            }
             Err(Refused::Unreadable(message)) => Err(Failure::Said(message)),
             Err(Refused::Damaged(error)) => {
                 self.failed = true;
+                self.heading(&name, out);
                 let header = Header::default();
-                let Self { settings, catalogs, first, .. } = self;
-                let shared = &mut Shared { settings, catalogs, out, file: &name, first: *first, header: &header };
-                let findings = Session::new(0, false, shared).finish(Some(&damage(&error, &name)), shared)?;
+                let Self {
+                    settings,
+                    catalogs,
+                    first,
+                    ..
+                } = self;
+                let shared = &mut Shared {
+                    settings,
+                    catalogs,
+                    out,
+                    file: &name,
+                    first: *first,
+                    header: &header,
+                };
+                let findings =
+                    Session::new(0, false, shared).finish(Some(&damage(&error, &name)), shared)?;
                 self.count(findings);
                 Ok(())
             }
@@ -130,10 +189,22 @@ impl Run {
     }
 
     fn read(&mut self, name: &str, reader: &mut dyn Reader, out: &mut Out) -> Result<(), Failure> {
-        let Self { settings, catalogs, first, .. } = self;
+        let Self {
+            settings,
+            catalogs,
+            first,
+            ..
+        } = self;
         let header = Header::new(reader.meta());
         let said = notes(name, reader, 0, out);
-        let mut shared = Shared { settings, catalogs, out, file: name, first: *first, header: &header };
+        let mut shared = Shared {
+            settings,
+            catalogs,
+            out,
+            file: name,
+            first: *first,
+            header: &header,
+        };
         let mut sessions: Vec<Session> = Vec::new();
         let (mut latest, mut left_out) = (0, false);
         let error = loop {
@@ -142,7 +213,10 @@ impl Run {
                 Ok(None) => break None,
                 Err(error) => break Some(error),
             };
-            latest = match sessions.iter().position(|session| session.number == chunk.session) {
+            latest = match sessions
+                .iter()
+                .position(|session| session.number == chunk.session)
+            {
                 Some(at) => at,
                 None if sessions.len() >= MOST_SESSIONS => {
                     left_out = true;
@@ -160,19 +234,27 @@ impl Run {
                 session.chunk(&chunk, &mut shared)?;
             }
         };
-        if sessions.is_empty() {
+        let is_readable = error.as_ref().is_none_or(CaptureError::is_damage);
+        if sessions.is_empty() && is_readable {
             sessions.push(Session::new(0, false, &shared));
         }
         notes(name, reader, said, shared.out);
         if left_out {
-            shared.out.warning(&format!("{name}: holds more than {MOST_SESSIONS} conversations; the others are left out"));
+            shared.out.warning(&format!(
+                "{name}: holds more than {MOST_SESSIONS} conversations; the others are left out"
+            ));
         }
-        let damage = error.as_ref().filter(|error| error.is_damage()).map(|error| damage(error, name));
+        let damage = error
+            .as_ref()
+            .filter(|error| error.is_damage())
+            .map(|error| damage(error, name));
         let mut findings = [[0; 3]; MOST_SESSIONS];
         for ((at, session), findings) in sessions.iter_mut().enumerate().zip(&mut findings) {
             *findings = session.finish(damage.as_deref().filter(|_| at == latest), &mut shared)?;
         }
-        findings.into_iter().for_each(|findings| self.count(findings));
+        findings
+            .into_iter()
+            .for_each(|findings| self.count(findings));
         match error {
             Some(error) if error.is_damage() => self.failed = true,
             Some(error) => return Err(Failure::Said(error.to_string())),
@@ -182,6 +264,7 @@ impl Run {
     }
 
     fn count(&mut self, findings: [u64; 3]) {
+        self.first = false;
         for (sum, count) in self.findings.iter_mut().zip(findings) {
             *sum += count;
         }
@@ -191,7 +274,10 @@ impl Run {
 /// What is damaged, without the file's name: findings have it already.
 fn damage(error: &CaptureError, name: &str) -> String {
     let text = error.to_string();
-    text.strip_prefix(name).and_then(|text| text.strip_prefix(": ")).unwrap_or(&text).to_owned()
+    text.strip_prefix(name)
+        .and_then(|text| text.strip_prefix(": "))
+        .unwrap_or(&text)
+        .to_owned()
 }
 
 /// Says what the reader noted since the last time; gives how many notes there are now.

@@ -10,13 +10,11 @@ use super::failure::Failure;
 use super::filter::Filter;
 use super::levels::Levels;
 use super::out::Out;
+use super::printer::{Printer, Tap};
 use crate::capture::{Chunk, Fault, FaultKind, Meta};
-use crate::check::{Analyzer, Finding, Options, Rule, Severity, Sink};
+use crate::check::{Analyzer, Options, Rule};
 use crate::report::Totals;
-use crate::report::jsonl::JsonLines;
-use crate::report::stats::Stats;
-use crate::report::text::{self, Text};
-use crate::session::Event;
+use crate::report::text;
 use crate::{Sender, Time};
 
 /// Bytes from which a dialect is told.
@@ -64,7 +62,11 @@ pub(super) struct Header {
 impl Header {
     pub(super) fn new(meta: &Meta) -> Self {
         let header = |key| meta.header(key).map(str::to_owned);
-        Self { dialect: header("dialect"), model: header("model"), from_boot: meta.header("start") == Some("boot") }
+        Self {
+            dialect: header("dialect"),
+            model: header("model"),
+            from_boot: meta.header("start") == Some("boot"),
+        }
     }
 }
 
@@ -134,26 +136,38 @@ impl Session {
     /// The session of that number; `several`: the recording has others.
     pub(super) fn new(number: u32, several: bool, shared: &Shared<'_>) -> Self {
         let printer = Printer::new(shared, several.then_some(number));
-        Self { number, state: State::Looking(LookAhead::default()), printer }
+        Self {
+            number,
+            state: State::Looking(LookAhead::default()),
+            printer,
+        }
     }
 
     /// From here on the recording has several sessions.
     pub(super) fn not_alone(&mut self) {
-        match &mut self.printer.form {
-            Form::Jsonl(lines) => lines.set_session(Some(self.number)),
-            Form::Text(text) => text.set_session(self.number),
-        }
-        self.printer.session = Some(self.number);
+        self.printer.number(self.number);
     }
 
     /// Takes the next chunk.
-    pub(super) fn chunk(&mut self, chunk: &Chunk<'_>, shared: &mut Shared<'_>) -> Result<(), Failure> {
+    pub(super) fn chunk(
+        &mut self,
+        chunk: &Chunk<'_>,
+        shared: &mut Shared<'_>,
+    ) -> Result<(), Failure> {
         if let State::Looking(ahead) = &mut self.state {
             let named = shared.settings.dialect.is_some() || shared.header.dialect.is_some();
-            if !named && ahead.bytes.len() + chunk.bytes.len() <= LOOK_AHEAD && ahead.records.len() < LOOK_AHEAD {
+            if !named
+                && ahead.bytes.len() + chunk.bytes.len() <= LOOK_AHEAD
+                && ahead.records.len() < LOOK_AHEAD
+            {
                 ahead.bytes.extend_from_slice(chunk.bytes);
                 let faults = faults(chunk.faults).collect();
-                ahead.records.push(Record { from: chunk.from, time: chunk.time, len: chunk.bytes.len(), faults });
+                ahead.records.push(Record {
+                    from: chunk.from,
+                    time: chunk.time,
+                    len: chunk.bytes.len(),
+                    faults,
+                });
                 return Ok(());
             }
             self.decide(Some(chunk), shared)?;
@@ -164,12 +178,22 @@ impl Session {
     }
 
     /// Ends the session: `damage` is what cut it off.
-    pub(super) fn finish(&mut self, damage: Option<&str>, shared: &mut Shared<'_>) -> Result<[u64; 3], Failure> {
+    pub(super) fn finish(
+        &mut self,
+        damage: Option<&str>,
+        shared: &mut Shared<'_>,
+    ) -> Result<[u64; 3], Failure> {
         if matches!(self.state, State::Looking(_)) {
             self.decide(None, shared)?;
         }
-        let State::Running(running) = &mut self.state else { return Ok([0; 3]) };
-        let mut tap = Tap { printer: &mut self.printer, out: &mut shared.out.buffer, settings: shared.settings };
+        let State::Running(running) = &mut self.state else {
+            return Ok([0; 3]);
+        };
+        let mut tap = Tap {
+            printer: &mut self.printer,
+            out: &mut shared.out.buffer,
+            settings: shared.settings,
+        };
         let summary = running.analyzer.finish(&mut tap);
         if let Some(message) = damage {
             running.analyzer.damage(message.to_owned(), &mut tap);
@@ -183,14 +207,17 @@ impl Session {
             findings: self.printer.findings,
             bytes: summary.bytes,
         };
-        self.printer.finish(&mut shared.out.buffer, &totals, shared.settings);
+        self.printer
+            .finish(&mut shared.out.buffer, &totals, shared.settings);
         shared.out.settle()?;
         Ok(totals.findings)
     }
 
     /// Chooses the dialect and lets the analyzer have what was held back; `next` is the chunk that did not fit any more.
     fn decide(&mut self, next: Option<&Chunk<'_>>, shared: &mut Shared<'_>) -> Result<(), Failure> {
-        let State::Looking(ahead) = &mut self.state else { return Ok(()) };
+        let State::Looking(ahead) = &mut self.state else {
+            return Ok(());
+        };
         let ahead = std::mem::take(ahead);
         let choice = choose(&ahead, next, shared)?;
         let who = match self.printer.session {
@@ -202,33 +229,79 @@ impl Session {
         if let Some(why) = choice.why.filter(|_| !is_empty) {
             shared.out.note(&format!("{who}: dialect {dialect}, {why}"));
         }
-        let model = shared.settings.model.as_ref().or(shared.header.model.as_ref());
-        let model = model.map(|name| dialect::model(&choice.catalog, name)).transpose()?;
+        let model = shared
+            .settings
+            .model
+            .as_ref()
+            .or(shared.header.model.as_ref());
+        let model = model
+            .map(|name| dialect::model(&choice.catalog, name))
+            .transpose();
+        let model = model.map_err(|failure| failure.within(shared.file))?;
         let from_boot = shared.settings.from_boot || shared.header.from_boot;
-        let options = Options { model: model.clone(), from_boot, ..Options::default() };
+        let options = Options {
+            model: model.clone(),
+            from_boot,
+        };
         let analyzer = Analyzer::new(Arc::clone(&choice.catalog), options);
-        self.state = State::Running(Box::new(Running { analyzer, dialect, model }));
-        for (Record { from, time, faults, .. }, bytes) in ahead.chunks() {
+        self.state = State::Running(Box::new(Running {
+            analyzer,
+            dialect,
+            model,
+        }));
+        for (
+            Record {
+                from, time, faults, ..
+            },
+            bytes,
+        ) in ahead.chunks()
+        {
             self.push(*from, *time, bytes, faults, shared);
             shared.out.settle()?;
         }
         Ok(())
     }
 
-    fn push(&mut self, from: Sender, time: Option<Time>, bytes: &[u8], faults: &[(usize, Rule)], shared: &mut Shared<'_>) {
-        let State::Running(running) = &mut self.state else { return };
-        let mut tap = Tap { printer: &mut self.printer, out: &mut shared.out.buffer, settings: shared.settings };
+    fn push(
+        &mut self,
+        from: Sender,
+        time: Option<Time>,
+        bytes: &[u8],
+        faults: &[(usize, Rule)],
+        shared: &mut Shared<'_>,
+    ) {
+        let State::Running(running) = &mut self.state else {
+            return;
+        };
+        let mut tap = Tap {
+            printer: &mut self.printer,
+            out: &mut shared.out.buffer,
+            settings: shared.settings,
+        };
         running.analyzer.push(from, time, bytes, faults, &mut tap);
     }
 }
 
-fn choose(ahead: &LookAhead, next: Option<&Chunk<'_>>, shared: &mut Shared<'_>) -> Result<Choice, Failure> {
+fn choose(
+    ahead: &LookAhead,
+    next: Option<&Chunk<'_>>,
+    shared: &mut Shared<'_>,
+) -> Result<Choice, Failure> {
     if let Some(name) = &shared.settings.dialect {
-        return Ok(Choice { catalog: shared.catalogs.named(name)?, why: None });
+        return Ok(Choice {
+            catalog: shared.catalogs.named(name)?,
+            why: None,
+        });
     }
     if let Some(name) = &shared.header.dialect {
-        let catalog = shared.catalogs.named(name)?;
-        return Ok(Choice { catalog, why: Some("from the recording's header".to_owned()) });
+        let catalog = shared
+            .catalogs
+            .named(name)
+            .map_err(|failure| failure.within(shared.file))?;
+        return Ok(Choice {
+            catalog,
+            why: Some("from the recording's header".to_owned()),
+        });
     }
     let (mut host, mut module) = (ahead.of(Sender::Host), ahead.of(Sender::Module));
     if let Some(next) = next {
@@ -249,119 +322,4 @@ fn faults(faults: &[Fault]) -> impl Iterator<Item = (usize, Rule)> + '_ {
         };
         (fault.at, rule)
     })
-}
-
-/// Prints a session.
-struct Printer {
-    form: Form,
-    session: Option<u32>,
-    stats: Option<Stats>,
-    findings: [u64; 3],
-    shown: Shown,
-}
-
-enum Form {
-    Jsonl(JsonLines),
-    Text(Box<Text>),
-}
-
-impl Printer {
-    fn new(shared: &Shared<'_>, session: Option<u32>) -> Self {
-        let (file, settings) = (shared.file, shared.settings);
-        let form = match settings.show.format {
-            Format::Jsonl => Form::Jsonl(JsonLines::new(file, session)),
-            Format::Text => {
-                let mut text = Text::new(file, session, settings.show.text);
-                if !shared.first {
-                    text.set_off();
-                }
-                Form::Text(Box::new(text))
-            }
-        };
-        let stats = (settings.show.what == What::Table).then(Stats::default);
-        Self { form, session, stats, findings: [0; 3], shown: Shown::default() }
-    }
-
-    fn finish(&mut self, out: &mut Vec<u8>, totals: &Totals, settings: &Settings) {
-        match &mut self.form {
-            Form::Jsonl(lines) => lines.summary(out, totals, self.stats.as_ref()),
-            Form::Text(text) => {
-                if let Some(stats) = &self.stats {
-                    stats.text(out, settings.show.text.style);
-                    out.push(b'\n');
-                }
-                text.finish(out, totals);
-            }
-        }
-    }
-}
-
-/// The analyzer's sink: from events and findings to the output.
-struct Tap<'a> {
-    printer: &'a mut Printer,
-    out: &'a mut Vec<u8>,
-    settings: &'a Settings,
-}
-
-impl Sink for Tap<'_> {
-    fn event(&mut self, event: &Event<'_>) {
-        let filter = &self.settings.show.filter;
-        let shown = filter.is_open() || filter.shows(event);
-        if let Some(stats) = &mut self.printer.stats {
-            if shown {
-                stats.event(event);
-            }
-            return;
-        }
-        if !filter.is_open() {
-            self.printer.shown.note(event.seq, shown);
-        }
-        match &mut self.printer.form {
-            Form::Jsonl(lines) if shown && self.settings.show.what == What::Events => lines.event(self.out, event),
-            Form::Jsonl(_) => {}
-            Form::Text(text) => text.event(self.out, event, shown),
-        }
-    }
-
-    fn finding(&mut self, finding: &Finding) {
-        let Some(severity) = self.settings.levels.severity(finding.rule) else { return };
-        let place = Severity::ALL.iter().position(|&one| one == severity).unwrap_or(0);
-        if let Some(count) = self.printer.findings.get_mut(place) {
-            *count += 1;
-        }
-        // Damage is about the recording, whatever event comes last ahead of it.
-        let hidden = finding.rule != Rule::CaptureDamaged
-            && !self.settings.show.filter.is_open() && finding.seq.is_some_and(|seq| self.printer.shown.hid(seq));
-        if self.settings.show.what == What::Table || hidden {
-            return;
-        }
-        match &mut self.printer.form {
-            Form::Jsonl(lines) => lines.finding(self.out, finding, severity),
-            Form::Text(text) => text.finding(self.out, finding, severity),
-        }
-    }
-}
-
-/// Which of the last events were hidden by the filter; bounded.
-#[derive(Default)]
-struct Shown {
-    /// By number modulo the length: number, and whether it was shown.
-    slots: Vec<(u64, bool)>,
-}
-
-impl Shown {
-    const KEPT: u64 = 4096;
-
-    fn note(&mut self, seq: u64, shown: bool) {
-        let at = (seq % Self::KEPT) as usize;
-        match self.slots.get_mut(at) {
-            Some(slot) => *slot = (seq, shown),
-            None => self.slots.push((seq, shown)),
-        }
-    }
-
-    /// Whether this event is known to be hidden.
-    fn hid(&self, seq: u64) -> bool {
-        self.slots.get((seq % Self::KEPT) as usize).is_some_and(|&(number, shown)| number == seq && !shown)
-    }
 }

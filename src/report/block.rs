@@ -42,7 +42,14 @@ pub(super) fn full(pen: &mut Pen<'_>, place: &Place<'_>, finding: &Finding, seve
     whereabouts(pen, ":", place, finding, kept);
     pen.end();
     if let (Some(seq), Some(kept), true) = (finding.seq, kept, shows_event(finding)) {
-        snippet(pen, gutter, Some(seq), kept, finding.span.clone(), Mark::of(severity));
+        snippet(
+            pen,
+            gutter,
+            Some(seq),
+            kept,
+            finding.span.clone(),
+            Mark::of(severity),
+        );
     }
     related(pen, place, finding, gutter, true);
     notes(pen, finding, gutter);
@@ -50,7 +57,13 @@ pub(super) fn full(pen: &mut Pen<'_>, place: &Place<'_>, finding: &Finding, seve
 }
 
 /// The block under the line of its event, which shows the event already.
-pub(super) fn under(pen: &mut Pen<'_>, place: &Place<'_>, finding: &Finding, severity: Severity, margin: usize) {
+pub(super) fn under(
+    pen: &mut Pen<'_>,
+    place: &Place<'_>,
+    finding: &Finding,
+    severity: Severity,
+    margin: usize,
+) {
     headline(pen, finding, severity, margin);
     let kept = finding.seq.and_then(|seq| place.ring.find(seq));
     if let (Some(kept), Some(span)) = (kept, &finding.span) {
@@ -62,7 +75,13 @@ pub(super) fn under(pen: &mut Pen<'_>, place: &Place<'_>, finding: &Finding, sev
 }
 
 /// The block of a finding about an earlier event, or about none.
-pub(super) fn late(pen: &mut Pen<'_>, place: &Place<'_>, finding: &Finding, severity: Severity, margin: usize) {
+pub(super) fn late(
+    pen: &mut Pen<'_>,
+    place: &Place<'_>,
+    finding: &Finding,
+    severity: Severity,
+    margin: usize,
+) {
     headline(pen, finding, severity, margin);
     let kept = finding.seq.and_then(|seq| place.ring.find(seq));
     if finding.seq.is_some() {
@@ -87,7 +106,10 @@ fn shows_event(finding: &Finding) -> bool {
 fn headline(pen: &mut Pen<'_>, finding: &Finding, severity: Severity, margin: usize) {
     pen.to(margin);
     pen.indent = margin + 4;
-    pen.print(severity_ink(severity), format_args!("{severity}[{}]", finding.rule.name()));
+    pen.print(
+        severity_ink(severity),
+        format_args!("{severity}[{}]", finding.rule.name()),
+    );
     pen.put(Ink::Bold, ":");
     pen.blanks(1);
     pen.words(Ink::Bold, &finding.message);
@@ -95,7 +117,13 @@ fn headline(pen: &mut Pen<'_>, finding: &Finding, severity: Severity, margin: us
 }
 
 /// `: event 14, exchange 6, 3.25 s (host, byte 212)`, as far as it is known; `lead` stands ahead of the first part.
-fn whereabouts(pen: &mut Pen<'_>, lead: &str, place: &Place<'_>, finding: &Finding, kept: Option<&Kept>) {
+fn whereabouts(
+    pen: &mut Pen<'_>,
+    lead: &str,
+    place: &Place<'_>,
+    finding: &Finding,
+    kept: Option<&Kept>,
+) {
     let mut lead = lead;
     let mut gap = |pen: &mut Pen<'_>| {
         pen.put(Ink::Plain, std::mem::replace(&mut lead, ","));
@@ -125,9 +153,22 @@ fn whereabouts(pen: &mut Pen<'_>, lead: &str, place: &Place<'_>, finding: &Findi
 
 /// The other event that shows it.
 fn related(pen: &mut Pen<'_>, place: &Place<'_>, finding: &Finding, gutter: usize, numbered: bool) {
-    let Some((seq, text)) = &finding.related else { return };
+    let Some((seq, text)) = &finding.related else {
+        return;
+    };
     match place.ring.find(*seq) {
-        Some(kept) => snippet(pen, gutter, numbered.then_some(*seq), kept, None, Mark { sign: b'-', ink: Ink::Dim, text }),
+        Some(kept) => snippet(
+            pen,
+            gutter,
+            numbered.then_some(*seq),
+            kept,
+            None,
+            Mark {
+                sign: b'-',
+                ink: Ink::Dim,
+                text,
+            },
+        ),
         None => note(pen, gutter, "see", &format!("event {seq}: {text}")),
     }
 }
@@ -157,15 +198,30 @@ struct Mark<'a> {
 
 impl Mark<'_> {
     const fn of(severity: Severity) -> Self {
-        Self { sign: b'^', ink: severity_ink(severity), text: "" }
+        Self {
+            sign: b'^',
+            ink: severity_ink(severity),
+            text: "",
+        }
     }
 }
 
 /// An event's bytes, and below them the mark of a span (all of them without one).
-fn snippet(pen: &mut Pen<'_>, gutter: usize, seq: Option<u64>, kept: &Kept, span: Option<Range<usize>>, mark: Mark<'_>) {
+fn snippet(
+    pen: &mut Pen<'_>,
+    gutter: usize,
+    seq: Option<u64>,
+    kept: &Kept,
+    span: Option<Range<usize>>,
+    mark: Mark<'_>,
+) {
     // Bytes far beyond what is remembered cannot be marked.
     let marked = match &span {
-        Some(span) if span.start > kept.bytes.len() || (span.start == kept.bytes.len() && !kept.whole) => None,
+        Some(span)
+            if span.start > kept.bytes.len() || (span.start == kept.bytes.len() && !kept.whole) =>
+        {
+            None
+        }
         Some(span) => Some(span.clone()),
         None => Some(0..kept.bytes.len()),
     };
@@ -180,7 +236,11 @@ fn snippet(pen: &mut Pen<'_>, gutter: usize, seq: Option<u64>, kept: &Kept, span
     pen.put(kept.from.into(), arrow(kept.from));
     pen.blanks(1);
     let start = pen.column;
-    let window = window(&kept.bytes, marked.as_ref(), pen.room().saturating_sub(4).max(20));
+    let window = window(
+        &kept.bytes,
+        marked.as_ref(),
+        pen.room().saturating_sub(4).max(20),
+    );
     if window.start > 0 {
         pen.put(Ink::Dim, "…");
     }
@@ -254,7 +314,10 @@ mod tests {
         for start in (0..900).step_by(7) {
             for columns in [20, 33, 76] {
                 let window = window(&bytes, Some(&(start..start + 1)), columns);
-                assert!(window.contains(&start), "{start} in {window:?} of {columns}");
+                assert!(
+                    window.contains(&start),
+                    "{start} in {window:?} of {columns}"
+                );
                 assert!(width(bytes.get(window.clone()).unwrap_or_default()) <= columns);
             }
         }

@@ -143,7 +143,6 @@ impl Decoder {
             match self.inline_data(catalog, rest, start, name_len, found, obs) {
                 Head::None => {}
                 Head::Given(used) => return used,
-                Head::Unfinished if settle && self.closing => {}
                 Head::Unfinished => return 0,
             }
         }
@@ -397,7 +396,22 @@ impl Decoder {
                 }
             }
         }
-        if best.is_none() { self.best_free(catalog, framed) } else { best }
+        if best.is_none() { self.best_free(catalog, framed).or_else(|| self.best_numeric(catalog, framed)) } else { best }
+    }
+
+    /// A result code as a number (`ATV0`): alone on a line that ends in CR, while a command is open.
+    fn best_numeric(&mut self, catalog: &Catalog, framed: &Framed<'_>) -> Option<Choice> {
+        let content = framed.content();
+        if self.open.is_empty() || content.len() > 2 || framed.ending != Some(framing::Ending::Cr) {
+            return None;
+        }
+        let code = crate::syntax::value::decimal(content)?;
+        let at = catalog.lines.iter().position(|line| line.numeric == Some(code))?;
+        let line = catalog.lines.get(at)?;
+        self.trial.clear();
+        let mut best = None;
+        self.consider(catalog, framed, at as u32, line, Some((0, 0)), &mut best);
+        best
     }
 
     /// Lines without a name of their own, where an open command answers with such.
@@ -1006,7 +1020,8 @@ impl Decoder {
         obs: &mut O,
     ) -> Head {
         let mut best: Option<(Choice, Counted, usize)> = None;
-        let mut unfinished = false;
+        // What the next bytes may still make of it.
+        let mut unfinished = None;
         let mut head = Heads::default();
         for &at in found {
             let Some(line) = catalog.lines.get(at as usize) else { continue };
@@ -1017,18 +1032,15 @@ impl Decoder {
                 head = Heads::scan(rest, start + name_len + 1, counted.separator, &mut self.heads);
             }
             for (number, shape) in shapes.iter().enumerate().rev() {
-                let end = match head.end(catalog, shape, rest, &self.heads) {
-                    Some(Ok(end)) => end,
-                    Some(Err(())) => {
-                        unfinished |= rest.len() - start < HEAD_MAX;
-                        continue;
-                    }
+                let (end, complete) = match head.end(catalog, shape, rest, &self.heads) {
+                    Some(Ok(end)) => (end, true),
+                    Some(Err(())) => (rest.len(), false),
                     None => continue,
                 };
                 self.spans.clear();
                 self.spans.extend(self.heads.iter().take(shape.fields.len()));
                 let misfit = matching::fit(catalog, shape, rest, &self.spans, Strictness::Module, &mut self.trial);
-                if misfit != 0 || count_of(catalog, counted, rest, &self.trial).is_none() {
+                if complete && (misfit != 0 || count_of(catalog, counted, rest, &self.trial).is_none()) {
                     continue;
                 }
                 let off = line.when.as_ref().is_some_and(|when| {
@@ -1038,14 +1050,23 @@ impl Decoder {
                 let framed = Framed { bytes: rest, start, end, ending: None };
                 let (rank, exchange, open) = self.rank(catalog, line, &framed);
                 let choice = Choice { line: at, shape: number, misfit: if off { 2 } else { 0 }, rank, exchange, open };
+                if !complete {
+                    let key = choice.key(catalog);
+                    if unfinished.is_none_or(|most| key > most) {
+                        unfinished = Some(key);
+                    }
+                    continue;
+                }
                 if best.as_ref().is_none_or(|(best, _, _)| choice.key(catalog) > best.key(catalog)) {
                     best = Some((choice, counted, end));
                     std::mem::swap(&mut self.slots, &mut self.trial);
                 }
             }
         }
-        let Some((choice, counted, end)) = best else {
-            return if unfinished { Head::Unfinished } else { Head::None };
+        // The bytes to come must not change what is chosen now.
+        let waits = !self.closing && unfinished.is_some_and(|key| best.as_ref().is_none_or(|best| key >= best.0.key(catalog)));
+        let Some((choice, counted, end)) = best.filter(|_| !waits) else {
+            return if waits { Head::Unfinished } else { Head::None };
         };
         let (Some(line), Some(bytes)) = (catalog.lines.get(choice.line as usize), rest.get(..end)) else { return Head::None };
         if let Some(profile) = line.profile {
@@ -1132,13 +1153,15 @@ struct Heads {
     end: Option<usize>,
     /// The bytes end before the line's head does.
     open: bool,
+    /// The last field has no end.
+    partial: bool,
 }
 
 impl Heads {
     /// Splits `rest[from..]` at commas outside of quotes, up to `separator` (a comma: as far as it goes) or the line's end.
     fn scan(rest: &[u8], from: usize, separator: u8, spans: &mut Vec<fields::Span>) -> Self {
         spans.clear();
-        let mut heads = Self { separator, end: None, open: false };
+        let mut heads = Self { separator, end: None, open: false, partial: false };
         let mut start = from;
         let mut quoted = false;
         // With a comma ahead of the data nobody knows how much of what follows is data.
@@ -1166,9 +1189,10 @@ impl Heads {
             }
         }
         heads.open = window.len() < HEAD_MAX;
-        if separator == b',' {
+        heads.partial = separator == b',';
+        if heads.partial {
             // What there is of the next field, to tell an address from data.
-            spans.push((start as u32, rest.len() as u32));
+            spans.push((start as u32, (from + window.len()) as u32));
         }
         heads
     }
@@ -1180,15 +1204,20 @@ impl Heads {
             return match self.end {
                 Some(end) if spans.len() == count => Some(Ok(end)),
                 Some(_) => None,
-                None if self.open => Some(Err(())),
+                None if self.open && spans.len() < count => Some(Err(())),
                 None => None,
             };
         }
-        let complete = spans.len() - usize::from(self.open);
+        let complete = spans.len() - usize::from(self.partial);
         for (field, &(start, end)) in shape.fields.iter().zip(spans) {
-            let address = field.param.and_then(|at| catalog.param(at)).is_some_and(|spec| spec.kind == crate::catalog::Kind::Ip);
+            let Some(spec) = field.param.and_then(|at| catalog.param(at)) else { continue };
             let text = rest.get(start as usize..end as usize).unwrap_or_default();
-            if address && !text.iter().all(|b| b.is_ascii_hexdigit() || b".:\"".contains(b)) {
+            let fits = match spec.kind {
+                crate::catalog::Kind::Ip => text.iter().all(|b| b.is_ascii_hexdigit() || b".:\"".contains(b)),
+                crate::catalog::Kind::Int(_) => text.iter().all(|b| b.is_ascii_digit() || b"-\" ".contains(b)),
+                _ => true,
+            };
+            if !fits {
                 return None;
             }
         }

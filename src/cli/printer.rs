@@ -1,0 +1,154 @@
+//! Prints a session: what the analyzer says, as text or JSON lines, as far as filter and levels let it through.
+
+use super::args::Format;
+use super::session::{Settings, Shared, What};
+use crate::check::{Finding, Rule, Severity, Sink};
+use crate::report::Totals;
+use crate::report::jsonl::JsonLines;
+use crate::report::stats::Stats;
+use crate::report::text::Text;
+use crate::session::Event;
+
+/// Prints a session.
+pub(super) struct Printer {
+    form: Form,
+    /// The session's number, where the recording has several.
+    pub(super) session: Option<u32>,
+    stats: Option<Stats>,
+    /// Reported findings: errors, warnings, infos.
+    pub(super) findings: [u64; 3],
+    shown: Shown,
+}
+
+enum Form {
+    Jsonl(JsonLines),
+    Text(Box<Text>),
+}
+
+impl Printer {
+    /// For the session of that number, where the recording has several.
+    pub(super) fn new(shared: &Shared<'_>, session: Option<u32>) -> Self {
+        let (file, settings) = (shared.file, shared.settings);
+        let form = match settings.show.format {
+            Format::Jsonl => Form::Jsonl(JsonLines::new(file, session)),
+            Format::Text => {
+                let mut text = Text::new(file, session, settings.show.text);
+                if !shared.first {
+                    text.set_off();
+                }
+                Form::Text(Box::new(text))
+            }
+        };
+        let stats = (settings.show.what == What::Table).then(Stats::default);
+        Self {
+            form,
+            session,
+            stats,
+            findings: [0; 3],
+            shown: Shown::default(),
+        }
+    }
+
+    /// From here on the recording has several sessions, and this is the one with that number.
+    pub(super) fn number(&mut self, session: u32) {
+        match &mut self.form {
+            Form::Jsonl(lines) => lines.set_session(Some(session)),
+            Form::Text(text) => text.set_session(session),
+        }
+        self.session = Some(session);
+    }
+
+    /// Prints the totals.
+    pub(super) fn finish(&mut self, out: &mut Vec<u8>, totals: &Totals, settings: &Settings) {
+        match &mut self.form {
+            Form::Jsonl(lines) => lines.summary(out, totals, self.stats.as_ref()),
+            Form::Text(text) => {
+                if let Some(stats) = &self.stats {
+                    stats.text(out, settings.show.text.style);
+                    out.push(b'\n');
+                }
+                text.finish(out, totals);
+            }
+        }
+    }
+}
+
+/// The analyzer's sink: from events and findings to the output.
+pub(super) struct Tap<'a> {
+    pub(super) printer: &'a mut Printer,
+    pub(super) out: &'a mut Vec<u8>,
+    pub(super) settings: &'a Settings,
+}
+
+impl Sink for Tap<'_> {
+    fn event(&mut self, event: &Event<'_>) {
+        let filter = &self.settings.show.filter;
+        let shown = filter.is_open() || filter.shows(event);
+        if let Some(stats) = &mut self.printer.stats {
+            if shown {
+                stats.event(event);
+            }
+            return;
+        }
+        if !filter.is_open() {
+            self.printer.shown.note(event.seq, shown);
+        }
+        match &mut self.printer.form {
+            Form::Jsonl(lines) if shown && self.settings.show.what == What::Events => {
+                lines.event(self.out, event)
+            }
+            Form::Jsonl(_) => {}
+            Form::Text(text) => text.event(self.out, event, shown),
+        }
+    }
+
+    fn finding(&mut self, finding: &Finding) {
+        let Some(severity) = self.settings.levels.severity(finding.rule) else {
+            return;
+        };
+        let place = Severity::ALL
+            .iter()
+            .position(|&one| one == severity)
+            .unwrap_or(0);
+        if let Some(count) = self.printer.findings.get_mut(place) {
+            *count += 1;
+        }
+        // Damage is about the recording, whatever event comes last ahead of it.
+        let hidden = finding.rule != Rule::CaptureDamaged
+            && !self.settings.show.filter.is_open()
+            && finding.seq.is_some_and(|seq| self.printer.shown.hid(seq));
+        if self.settings.show.what == What::Table || hidden {
+            return;
+        }
+        match &mut self.printer.form {
+            Form::Jsonl(lines) => lines.finding(self.out, finding, severity),
+            Form::Text(text) => text.finding(self.out, finding, severity),
+        }
+    }
+}
+
+/// Which of the last events were hidden by the filter; bounded.
+#[derive(Default)]
+struct Shown {
+    /// By number modulo the length: number, and whether it was shown.
+    slots: Vec<(u64, bool)>,
+}
+
+impl Shown {
+    const KEPT: u64 = 4096;
+
+    fn note(&mut self, seq: u64, shown: bool) {
+        let at = (seq % Self::KEPT) as usize;
+        match self.slots.get_mut(at) {
+            Some(slot) => *slot = (seq, shown),
+            None => self.slots.push((seq, shown)),
+        }
+    }
+
+    /// Whether this event is known to be hidden.
+    fn hid(&self, seq: u64) -> bool {
+        self.slots
+            .get((seq % Self::KEPT) as usize)
+            .is_some_and(|&(number, shown)| number == seq && !shown)
+    }
+}
