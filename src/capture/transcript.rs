@@ -211,16 +211,18 @@ impl Transcript {
             self.source.check()?;
             return Ok(None);
         }
-        let end = memchr::memchr(b'\n', available);
+        // No more of it: what happens to be read already must not count.
         let line = available
-            .get(..end.unwrap_or(available.len()))
+            .get(..available.len().min(LONGEST_HEAD))
             .unwrap_or_default();
+        let end = memchr::memchr(b'\n', line);
+        let line = line.get(..end.unwrap_or(line.len())).unwrap_or_default();
         match head(line) {
             Ok(head) => {
                 self.source.consume(head.len);
                 Ok(Some((head, head.len as u64)))
             }
-            Err(bad) if end.is_none() && self.source.ended() && bad.at == line.len() => {
+            Err(bad) if end.is_none() && line.len() < LONGEST_HEAD && bad.at == line.len() => {
                 let offset = self.source.offset();
                 Err(self.source.damaged_at(
                     offset,

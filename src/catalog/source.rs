@@ -63,6 +63,7 @@ impl<'i> Source<'i> {
         match DeTable::parse(self.text) {
             Ok(table) => {
                 let at = table.span().start;
+                self.unprintable(table.get_ref());
                 Some(Table::new(table.into_inner(), at))
             }
             Err(error) => {
@@ -70,6 +71,30 @@ impl<'i> Source<'i> {
                 self.mistake(at, error.message().to_owned());
                 None
             }
+        }
+    }
+
+    /// Notes every key and string with control characters in it: both are shown to people, on terminals too.
+    fn unprintable(&mut self, table: &DeTable<'_>) {
+        for (key, value) in table {
+            if key.get_ref().contains(char::is_control) {
+                self.mistake(key.span().start, "a key holds a control character");
+            }
+            self.unprintable_in(value);
+        }
+    }
+
+    fn unprintable_in(&mut self, value: &Spanned<DeValue<'_>>) {
+        match value.get_ref() {
+            DeValue::String(text) => {
+                let controls = text.replace("\r\n", "\n").contains(|c: char| c.is_control() && c != '\n');
+                if controls {
+                    self.mistake(value.span().start, "a string holds a control character");
+                }
+            }
+            DeValue::Table(table) => self.unprintable(table),
+            DeValue::Array(items) => items.iter().for_each(|item| self.unprintable_in(item)),
+            _ => {}
         }
     }
 

@@ -78,7 +78,8 @@ pub(super) struct Memory {
     pub(super) endings_told: [bool; 2],
     /// Line errors that wait for the event of their byte: sender, place, rule.
     faults: Vec<(Sender, u64, Rule)>,
-    last_seq: Option<u64>,
+    /// The order between host and module was recorded.
+    ordered: bool,
 }
 
 /// Most line errors that wait; further ones are told without an event.
@@ -87,7 +88,8 @@ const FAULTS_MAX: usize = 1024;
 impl Analyzer {
     /// An analyzer for one session of a dialect.
     pub fn new(catalog: Arc<Catalog>, options: Options) -> Self {
-        Self { decoder: Decoder::new(catalog, &options), memory: Memory::default() }
+        let memory = Memory { ordered: !options.unordered, ..Memory::default() };
+        Self { decoder: Decoder::new(catalog, &options), memory }
     }
 
     /// Takes the next bytes of a sender. `faults`: line errors at bytes of this chunk, as position and rule.
@@ -104,7 +106,7 @@ impl Analyzer {
     pub fn damage(&mut self, message: String, sink: &mut impl Sink) {
         let finding = Finding {
             rule: Rule::CaptureDamaged,
-            seq: self.memory.last_seq,
+            seq: None,
             time: None,
             exchange: None,
             message,
@@ -137,6 +139,9 @@ struct Watch<'w, S> {
 
 impl<S: Sink> Watch<'_, S> {
     fn report(&mut self, finding: Finding) {
+        if !self.memory.ordered && finding.rule.needs_order() {
+            return;
+        }
         let at = match finding.rule.severity() {
             Severity::Error => 0,
             Severity::Warning => 1,
@@ -166,7 +171,6 @@ impl<S: Sink> Watch<'_, S> {
 impl<S: Sink> Observer for Watch<'_, S> {
     #[inline]
     fn event(&mut self, event: &Event<'_>, facts: &Facts<'_>) {
-        self.memory.last_seq = Some(event.seq);
         self.sink.event(event);
         if !self.memory.faults.is_empty() {
             self.faults(event);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::failure::{Failure, suggestion};
-use crate::catalog::{Catalog, builtin_names, detect, load_builtin, load_file};
+use crate::catalog::{Catalog, builtin_names, detect, load_all_builtin, load_builtin, load_file};
 
 /// The dialect to fall back on where nothing in the traffic speaks for another one.
 const FALLBACK: &str = "generic";
@@ -73,6 +73,9 @@ impl Catalogs {
 
     /// All of them, the user's own first.
     pub(super) fn all(&mut self) -> Result<Vec<Arc<Catalog>>, Failure> {
+        if self.builtin.is_empty() {
+            self.builtin = load_all_builtin();
+        }
         let mut all = self.own.clone();
         for name in builtin_names() {
             if !all.iter().any(|catalog| catalog.name == (*name).into()) {

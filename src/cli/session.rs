@@ -57,6 +57,7 @@ pub(super) struct Header {
     dialect: Option<String>,
     model: Option<String>,
     from_boot: bool,
+    unordered: bool,
 }
 
 impl Header {
@@ -66,6 +67,7 @@ impl Header {
             dialect: header("dialect"),
             model: header("model"),
             from_boot: meta.header("start") == Some("boot"),
+            unordered: !meta.ordered,
         }
     }
 }
@@ -242,6 +244,7 @@ impl Session {
         let options = Options {
             model: model.clone(),
             from_boot,
+            unordered: shared.header.unordered,
         };
         let analyzer = Analyzer::new(Arc::clone(&choice.catalog), options);
         self.state = State::Running(Box::new(Running {

@@ -39,6 +39,8 @@ pub struct Options {
     pub model: Option<String>,
     /// The session starts at reset, in the manual's default state.
     pub from_boot: bool,
+    /// The order between host and module is not known (two files of raw bytes): rules that need it stay silent.
+    pub unordered: bool,
 }
 
 /// One sender's side of the line.

@@ -202,8 +202,12 @@ impl Decoder {
             Err(_) => return Some(0),
         };
         // Unasked, it is one only if nothing follows it on its line.
-        if waiting.is_none() && !matches!(rest.get(len), None | Some(b'\r' | b'\n')) {
-            return None;
+        if waiting.is_none() {
+            match rest.get(len) {
+                None if !settle => return Some(0),
+                None | Some(b'\r' | b'\n') => {}
+                Some(_) => return None,
+            }
         }
         let bytes = rest.get(..len)?;
         self.prompt(catalog, bytes, Name::known(">"), waiting, None, obs);

@@ -85,7 +85,9 @@ pub(crate) fn parts(content: &[u8], out: &mut Vec<Part>) {
             let end = offset(after_args(behind, args));
             end - args.len()..end
         });
-        let after = skip_separator(after);
+        let more = skip_separator(after);
+        // Behind an extended command only a `;` starts another one (V.250 §5.4.1).
+        let after = if extended && more.len() == after.len() { &[] } else { more };
         out.push(Part { all: start..offset(after), name: name_range, form, args });
         start = offset(after);
         rest = after;

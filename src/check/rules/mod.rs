@@ -105,6 +105,23 @@ impl Rule {
         Self::ALL.iter().copied().find(|rule| rule.name() == name)
     }
 
+    /// Whether it speaks of what host and module said in turn: a recording of two separate files does not show that.
+    pub(super) const fn needs_order(self) -> bool {
+        matches!(
+            self,
+            Self::CommandOverlap
+                | Self::EchoMismatch
+                | Self::LateFinal
+                | Self::MissingFinal
+                | Self::ModuleReset
+                | Self::PayloadBeforePrompt
+                | Self::ResponseShape
+                | Self::UnexpectedFinal
+                | Self::UnexpectedResponse
+                | Self::WrongState
+        )
+    }
+
     /// What it means, why it matters, an example and the way out: the head of the rule's file, as Markdown.
     pub fn explanation(self) -> String {
         let lines = self.source().lines().map_while(|line| line.strip_prefix("//!"));
