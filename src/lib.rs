@@ -23,3 +23,8 @@ pub mod syntax;
 mod wire;
 
 pub use wire::{Sender, Time};
+
+/// The README's examples are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -220,6 +220,7 @@ impl Decoder {
         match window.get(clear..).and_then(|new| memchr::memchr2(0x1A, 0x1B, new)) {
             Some(at) => {
                 let bytes = rest.get(..=clear + at).unwrap_or(rest);
+                self.keep_sent(of, bytes);
                 let seq = self.give_payload(catalog, Sender::Host, bytes, None, of, obs);
                 self.give_early(seq, obs);
                 self.data_done(of, bytes.len());
