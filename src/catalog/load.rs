@@ -21,19 +21,22 @@ pub(super) fn load(file: &str, text: &str, lookup: Lookup<'_>) -> Result<Catalog
         let problems = builder.finish();
         builder.mistakes.extend(problems.into_iter().map(|message| Mistake { file: file.to_owned(), line: 0, message }));
     }
+    builder.mistakes.sort_by(|a, b| (a.file != file, a.line).cmp(&(b.file != file, b.line)));
     if builder.mistakes.is_empty() { Ok(builder.catalog) } else { Err(CatalogError { mistakes: builder.mistakes }) }
 }
 
 #[derive(Default)]
 pub(super) struct Builder {
     pub(super) catalog: Catalog,
-    mistakes: Vec<Mistake>,
+    pub(super) mistakes: Vec<Mistake>,
     /// Shared parameters, by name.
     pub(super) shared: HashMap<String, u32>,
-    name_ids: HashMap<String, u32>,
-    commands: HashMap<String, usize>,
-    live: Vec<bool>,
-    source: u16,
+    pub(super) name_ids: HashMap<String, u32>,
+    pub(super) commands: HashMap<String, usize>,
+    /// Names and aliases in upper case, with their commands.
+    pub(super) named: HashMap<String, usize>,
+    pub(super) live: Vec<bool>,
+    pub(super) source: u16,
 }
 
 /// Parameters in reach of an entry: its own, then the shared ones.
@@ -162,124 +165,7 @@ impl Builder {
         }
     }
 
-    fn models(&mut self, src: &mut Source<'_>, root: &mut Table<'_>) {
-        let Some(table) = root.table(src, "models") else { return };
-        let mut families = Vec::new();
-        for (name, at, item) in table.rest() {
-            let Some(mut entry) = item.table(src, &name) else { continue };
-            let model = Model {
-                title: entry.text(src, "title").unwrap_or_default().into(),
-                aliases: boxed(entry.texts(src, "aliases")),
-                family: None,
-                tells: boxed(entry.texts(src, "tells")),
-                section: entry.text(src, "section").unwrap_or_default().into(),
-                note: entry.text(src, "note").map(Into::into),
-                name: name.clone().into(),
-            };
-            families.push((at, name.clone(), entry.text(src, "family")));
-            entry.finish(src, "title, aliases, family, tells, section, note");
-            match self.catalog.models.iter_mut().find(|old| old.name == model.name) {
-                Some(old) => *old = model,
-                None => self.catalog.models.push(model),
-            }
-        }
-        for (at, name, family) in families {
-            let Some(family) = family else { continue };
-            let found = self.catalog.model(&family);
-            if found.is_none() {
-                src.mistake(at, format!("`{family}` is no entry of [models]"));
-            }
-            if let Some(model) = self.catalog.models.iter_mut().find(|model| *model.name == *name) {
-                model.family = found;
-            }
-        }
-    }
-
-    fn profiles(&mut self, src: &mut Source<'_>, root: &mut Table<'_>) {
-        let Some(table) = root.table(src, "profiles") else { return };
-        for (name, _, item) in table.rest() {
-            let Some(mut entry) = item.table(src, &name) else { continue };
-            let profile = Profile {
-                title: entry.text(src, "title").unwrap_or_default().into(),
-                tells: boxed(entry.texts(src, "tells")),
-                name: name.into(),
-            };
-            entry.finish(src, "title, tells");
-            match self.catalog.profiles.iter_mut().find(|old| old.name == profile.name) {
-                Some(old) => *old = profile,
-                None => self.catalog.profiles.push(profile),
-            }
-        }
-    }
-
-    fn codes(&mut self, src: &mut Source<'_>, root: &mut Table<'_>) {
-        let Some(table) = root.table(src, "codes") else { return };
-        for (name, at, item) in table.rest() {
-            let Some(mut entry) = item.table(src, &name) else { continue };
-            let mut codes = Vec::new();
-            let mut words = Vec::new();
-            let values = entry.table(src, "values");
-            for (key, place, item) in values.into_iter().flat_map(Table::rest) {
-                let Some(meaning) = item.text(src, &key) else { continue };
-                match params::range(&key) {
-                    Some((low, high)) if low <= high => codes.push((low, high, meaning.into())),
-                    Some(_) => src.mistake(place, format!("the range `{key}` is empty")),
-                    None => words.push((key.into(), meaning.into())),
-                }
-            }
-            codes.sort_by_key(|code: &(i64, i64, Box<str>)| code.0);
-            if let Some(pair) = codes.windows(2).find(|pair| pair.first().map(|a| a.1) >= pair.get(1).map(|b| b.0)) {
-                let twice = pair.first().map_or(0, |a| a.1);
-                src.mistake(at, format!("[codes.{name}] lists {twice} twice"));
-            }
-            let table = CodeTable {
-                title: entry.text(src, "title").unwrap_or_default().into(),
-                section: entry.text(src, "section").unwrap_or_default().into(),
-                codes,
-                words,
-                name: name.into(),
-            };
-            entry.take("note");
-            entry.finish(src, "title, section, values, note");
-            match self.catalog.codes.iter_mut().find(|old| old.name == table.name) {
-                Some(old) => *old = table,
-                None => self.catalog.codes.push(table),
-            }
-        }
-    }
-
-    fn states(&mut self, src: &mut Source<'_>, root: &mut Table<'_>) {
-        let Some(table) = root.table(src, "state") else { return };
-        for (name, at, item) in table.rest() {
-            let Some(mut entry) = item.table(src, &name) else { continue };
-            let values = entry.table(src, "values");
-            let labels = values
-                .into_iter()
-                .flat_map(Table::rest)
-                .filter_map(|(key, _, item)| Some((params::value(&key), item.text(src, &key)?.into())))
-                .collect();
-            let state = StateSpec {
-                title: entry.text(src, "title").unwrap_or_default().into(),
-                default: entry.take("default").and_then(|item| item.scalar(src, "default")).map(params::scalar),
-                saved: entry.flag(src, "saved").unwrap_or(false),
-                indexed: entry.flag(src, "indexed").unwrap_or(false),
-                labels,
-                name: name.into(),
-            };
-            entry.take("note");
-            entry.finish(src, "title, default, saved, indexed, values, note");
-            if self.catalog.states.len() >= 1000 {
-                src.mistake(at, "more than 1000 state keys");
-                return;
-            }
-            match self.catalog.states.iter_mut().find(|old| old.name == state.name) {
-                Some(old) => *old = state,
-                None => self.catalog.states.push(state),
-            }
-        }
-    }
-
-    fn params(&mut self, src: &mut Source<'_>, table: Table<'_>) -> HashMap<String, u32> {
+    pub(super) fn params(&mut self, src: &mut Source<'_>, table: Table<'_>) -> HashMap<String, u32> {
         let mut own = HashMap::new();
         for (name, _, item) in table.rest() {
             let Some(entry) = item.table(src, &name) else { continue };
@@ -295,7 +181,7 @@ impl Builder {
         (self.catalog.params.len() - 1) as u32
     }
 
-    fn model_list(&mut self, src: &mut Source<'_>, table: &mut Table<'_>, key: &str) -> Vec<u16> {
+    pub(super) fn model_list(&mut self, src: &mut Source<'_>, table: &mut Table<'_>, key: &str) -> Vec<u16> {
         let mut list = Vec::new();
         for (at, name) in table.texts(src, key) {
             match self.catalog.model(&name) {
@@ -306,7 +192,7 @@ impl Builder {
         list
     }
 
-    fn profile(&mut self, src: &mut Source<'_>, table: &mut Table<'_>) -> Option<u16> {
+    pub(super) fn profile(&mut self, src: &mut Source<'_>, table: &mut Table<'_>) -> Option<u16> {
         let item = table.take("profile")?;
         let at = item.at;
         let name = item.text(src, "profile")?;
@@ -317,7 +203,7 @@ impl Builder {
         found.map(|at| at as u16)
     }
 
-    fn condition(
+    pub(super) fn condition(
         &mut self,
         src: &mut Source<'_>,
         table: &mut Table<'_>,
@@ -330,7 +216,7 @@ impl Builder {
         self.condition_text(src, at, text, own)
     }
 
-    fn condition_text(
+    pub(super) fn condition_text(
         &mut self,
         src: &mut Source<'_>,
         at: usize,
@@ -348,7 +234,7 @@ impl Builder {
     }
 
     #[allow(clippy::type_complexity)]
-    fn effects(
+    pub(super) fn effects(
         &mut self,
         src: &mut Source<'_>,
         table: Option<Table<'_>>,
@@ -447,7 +333,7 @@ impl Builder {
     }
 
     /// Reads one `syntax`, `reply`, `after` or `later` item: text, or a table with `is`. Gives the new lines' positions.
-    fn line_item(
+    pub(super) fn line_item(
         &mut self,
         src: &mut Source<'_>,
         item: Item<'_>,
@@ -538,263 +424,11 @@ impl Builder {
         Ok(vec![(self.catalog.lines.len() - 1) as u32])
     }
 
-    fn command(&mut self, src: &mut Source<'_>, mut table: Table<'_>) {
-        let at = table.at;
-        let Some(name) = table.text(src, "name") else {
-            src.mistake(at, "a command needs a `name` (`name = \"\"` for a bare AT)");
-            return;
-        };
-        let own = table.table(src, "params").map(|params| self.params(src, params)).unwrap_or_default();
-        let position = self.commands.get(&name).copied().unwrap_or(self.catalog.commands.len());
-        for (line, live) in self.catalog.lines.iter().zip(&mut self.live) {
-            if line.owner.is_some_and(|(owner, _)| owner as usize == position) {
-                *live = false;
-            }
-        }
-        let timeout = self.timeout(src, &mut table);
-        let needs = table.take("needs");
-        let needs = needs.and_then(|item| {
-            let place = item.at;
-            item.text(src, "needs").map(|text| (place, text))
-        });
-        let section = table.text(src, "section").unwrap_or_default();
-        let mut command = Command {
-            aliases: boxed(table.texts(src, "aliases")),
-            title: table.text(src, "title").unwrap_or_default().into(),
-            section: section.clone().into(),
-            source: self.source,
-            note: table.text(src, "note").map(Into::into),
-            models: self.model_list(src, &mut table, "models"),
-            except: self.model_list(src, &mut table, "except"),
-            profile: self.profile(src, &mut table),
-            forms: [const { None }; 4],
-            name: name.clone().into(),
-        };
-        let mut positions: Vec<String> = Vec::new();
-        for form in [Form::Set, Form::Execute, Form::Read, Form::Test] {
-            let Some(entry) = table.table(src, form.as_str()) else { continue };
-            let draft = LineDraft {
-                role: Role::Reply,
-                owner: Some((position as u32, form)),
-                section: section.clone().into(),
-                names: positions.clone(),
-                ..LineDraft::default()
-            };
-            let mut spec = self.form(src, entry, &draft, &own, timeout);
-            if spec.needs.is_none() && form != Form::Test {
-                spec.needs = needs.clone().and_then(|(place, text)| self.condition_text(src, place, text, &own));
-            }
-            if form == Form::Set {
-                positions = self.positions(&spec);
-            }
-            if let Some(slot) = command.forms.get_mut(form.index()) {
-                *slot = Some(Box::new(spec));
-            }
-        }
-        if command.forms.iter().all(Option::is_none) {
-            src.mistake(at, format!("`{name}` has no form: add [command.execute], set, read or test"));
-        }
-        table.finish(
-            src,
-            "name, aliases, title, section, models, except, profile, timeout, needs, note, params, execute, set, read, test",
-        );
-        if position == self.catalog.commands.len() {
-            self.catalog.commands.push(command);
-        } else if let Some(slot) = self.catalog.commands.get_mut(position) {
-            *slot = command;
-        }
-        self.commands.insert(name, position);
-    }
-
-    /// The parameters' names of a set form, by position: the test form's range lists are named after them.
-    fn positions(&self, spec: &FormSpec) -> Vec<String> {
-        let longest = spec.syntax.iter().flat_map(|syntax| &syntax.shapes).max_by_key(|shape| shape.fields.len());
-        longest.map_or_else(Vec::new, |shape| {
-            let name = |field: &Field| field.param.and_then(|at| self.catalog.param(at)).map(|spec| spec.name.to_string());
-            shape.fields.iter().map(|field| name(field).unwrap_or_default()).collect()
-        })
-    }
-
-    fn timeout(&mut self, src: &mut Source<'_>, table: &mut Table<'_>) -> Option<u64> {
-        let item = table.take("timeout")?;
-        let at = item.at;
-        let text = item.text(src, "timeout")?;
-        let (number, unit) = text.trim().split_at(text.trim().find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
-        let factor = match unit.trim() {
-            "ms" => 1,
-            "s" => 1000,
-            "min" => 60_000,
-            _ => 0,
-        };
-        match number.parse::<u64>().ok().and_then(|number| number.checked_mul(factor)).filter(|&millis| millis > 0) {
-            Some(millis) => Some(millis),
-            None => {
-                src.mistake(at, format!("`{text}` is no time: expected a number with `ms`, `s` or `min`"));
-                None
-            }
-        }
-    }
-
-    fn form(
-        &mut self,
-        src: &mut Source<'_>,
-        mut table: Table<'_>,
-        draft: &LineDraft,
-        own: &HashMap<String, u32>,
-        timeout: Option<u64>,
-    ) -> FormSpec {
-        let mut draft = draft.clone();
-        let section = table.text(src, "section");
-        if let Some(section) = &section {
-            draft.section = section.clone().into();
-        }
-        let mut spec = FormSpec {
-            title: table.text(src, "title").map(Into::into),
-            note: table.text(src, "note").map(Into::into),
-            models: self.model_list(src, &mut table, "models"),
-            except: self.model_list(src, &mut table, "except"),
-            profile: self.profile(src, &mut table),
-            timeout: self.timeout(src, &mut table).or(timeout),
-            needs: self.condition(src, &mut table, "needs", own),
-            section: section.map(Into::into),
-            restarts: table.flag(src, "restarts").unwrap_or(false),
-            replies_only: table.flag(src, "replies_only").unwrap_or(false),
-            ..FormSpec::default()
-        };
-        for item in table.take("syntax").map_or_else(Vec::new, Item::list) {
-            if let Some(syntax) = self.syntax(src, item, own) {
-                spec.syntax.push(syntax);
-            }
-        }
-        if draft.names.is_empty() {
-            draft.names = self.positions(&spec);
-        }
-        for (key, role) in [("reply", Role::Reply), ("after", Role::After), ("later", Role::Later)] {
-            draft.role = role;
-            let mut lines = Vec::new();
-            for item in table.take(key).map_or_else(Vec::new, Item::list) {
-                lines.extend(self.line_item(src, item, &draft, own));
-            }
-            match role {
-                Role::Reply => spec.reply = lines,
-                Role::After => spec.after = lines,
-                _ => spec.later = lines,
-            }
-        }
-        spec.free = spec.reply.iter().chain(&spec.after).any(|&line| {
-            self.catalog.lines.get(line as usize).is_some_and(|line| matches!(line.pattern, Pattern::Free { .. }))
-        });
-        spec.finals = boxed(table.texts(src, "finals"));
-        spec.fails = boxed(table.texts(src, "fails"));
-        if spec.finals.is_empty() {
-            spec.finals.clone_from(&self.catalog.results);
-        }
-        for (at, text) in table.texts(src, "relations") {
-            spec.relations.extend(self.condition_text(src, at, text, own));
-        }
-        let sets = table.table(src, "sets");
-        (spec.sets, spec.effects) = self.effects(src, sets, own);
-        spec.data = self.data_phase(src, &mut table, own);
-        table.finish(
-            src,
-            "syntax, reply, after, later, finals, fails, prompt, sends, ends, then, phase, needs, sets, relations, timeout, \
-             models, except, profile, title, section, note, restarts, replies_only",
-        );
-        spec
-    }
-
-    fn syntax(&mut self, src: &mut Source<'_>, item: Item<'_>, own: &HashMap<String, u32>) -> Option<Syntax> {
-        let at = item.at;
-        let (mut when, mut profile) = (None, None);
-        let text = if let toml::de::DeValue::Table(_) = item.value {
-            let mut table = item.table(src, "syntax")?;
-            let text = table.text(src, "is");
-            when = self.condition(src, &mut table, "when", own);
-            profile = self.profile(src, &mut table);
-            table.take("note");
-            table.finish(src, "is, when, profile, note");
-            text?
-        } else {
-            item.text(src, "syntax")?
-        };
-        let rows = notation::parse(&text, false).and_then(|nodes| notation::rows(&nodes));
-        let shapes = rows.and_then(|rows| {
-            let mut scope = Scope { builder: self, own };
-            rows.into_iter().map(|row| patterns::shape(row, &mut scope, &[])).collect::<Result<Vec<_>, _>>()
-        });
-        match shapes {
-            Ok(shapes) => Some(Syntax { text: text.into(), when, profile, shapes }),
-            Err(why) => {
-                src.mistake(at, format!("`{text}`: {why}"));
-                None
-            }
-        }
-    }
-
-    fn data_phase(
-        &mut self,
-        src: &mut Source<'_>,
-        table: &mut Table<'_>,
-        own: &HashMap<String, u32>,
-    ) -> Option<DataPhase> {
-        let prompt = table.take("prompt");
-        let at = prompt.as_ref().map_or(table.at, |item| item.at);
-        let prompt = prompt.and_then(|item| item.text(src, "prompt"));
-        let sends = table.text(src, "sends");
-        let ends = table.text(src, "ends").map(Into::into);
-        let then = boxed(table.texts(src, "then"));
-        let phase = self.condition(src, table, "phase", own);
-        let (prompt, sends) = match (prompt, sends) {
-            (None, None) => {
-                if !then.is_empty() || phase.is_some() {
-                    src.mistake(at, "`then` and `phase` need a `prompt` and what the host `sends`");
-                }
-                return None;
-            }
-            (Some(prompt), Some(sends)) => (prompt, sends),
-            _ => {
-                src.mistake(at, "a data phase needs both `prompt` and `sends`");
-                return None;
-            }
-        };
-        let sends = match sends.as_str() {
-            "ctrl-z" => Sends::CtrlZ,
-            "transparent" => Sends::Transparent,
-            counted => {
-                let name = counted.strip_prefix('<').and_then(|name| name.strip_suffix('>'));
-                let name = name.map(|name| name.trim().trim_matches('"')).unwrap_or_default();
-                if let Err(why) = (Scope { builder: self, own }).resolve(name) {
-                    src.mistake(at, format!("`sends`: expected a parameter, `ctrl-z` or `transparent`: {why}"));
-                    return None;
-                }
-                Sends::Counted(name.into())
-            }
-        };
-        let (accepts, prompt) = match prompt.strip_prefix("OK") {
-            Some(rest) => (true, rest.trim().to_owned()),
-            None => (false, prompt.trim().to_owned()),
-        };
-        if prompt.is_empty() {
-            src.mistake(at, "the prompt is empty");
-        }
-        Some(DataPhase { prompt: prompt.into(), accepts, sends, ends, then, phase })
-    }
-
     /// Builds the indexes; gives what is wrong with the catalog as a whole.
     fn finish(&mut self) -> Vec<String> {
         let mut problems = Vec::new();
-        let mut named: HashMap<String, String> = HashMap::new();
-        for (at, command) in self.catalog.commands.iter().enumerate() {
-            for name in std::iter::once(&command.name).chain(&command.aliases) {
-                let upper = name.to_ascii_uppercase();
-                match named.get(&upper) {
-                    Some(other) => problems.push(format!("`{name}` is a name of both `{other}` and `{}`", command.name)),
-                    None => {
-                        self.catalog.command_index.insert(name.as_bytes(), at as u32);
-                        named.insert(upper, command.name.to_string());
-                    }
-                }
-            }
+        for (name, &at) in &self.named {
+            self.catalog.command_index.insert(name.as_bytes(), at as u32);
         }
         self.results();
         self.twins();
@@ -867,20 +501,20 @@ impl Builder {
 
 /// What the lines of one entry have in common.
 #[derive(Clone)]
-struct LineDraft {
-    role: Role,
-    owner: Option<(u32, Form)>,
-    title: Option<Box<str>>,
-    section: Box<str>,
-    note: Option<Box<str>>,
-    profile: Option<u16>,
-    ok: bool,
-    rejects: bool,
-    restart: bool,
-    code: Option<u32>,
-    numeric: Option<i64>,
+pub(super) struct LineDraft {
+    pub(super) role: Role,
+    pub(super) owner: Option<(u32, Form)>,
+    pub(super) title: Option<Box<str>>,
+    pub(super) section: Box<str>,
+    pub(super) note: Option<Box<str>>,
+    pub(super) profile: Option<u16>,
+    pub(super) ok: bool,
+    pub(super) rejects: bool,
+    pub(super) restart: bool,
+    pub(super) code: Option<u32>,
+    pub(super) numeric: Option<i64>,
     /// Names for range lists, by position.
-    names: Vec<String>,
+    pub(super) names: Vec<String>,
 }
 
 impl Default for LineDraft {
@@ -902,6 +536,6 @@ impl Default for LineDraft {
     }
 }
 
-fn boxed(texts: Vec<(usize, String)>) -> Vec<Box<str>> {
+pub(super) fn boxed(texts: Vec<(usize, String)>) -> Vec<Box<str>> {
     texts.into_iter().map(|(_, text)| text.into()).collect()
 }

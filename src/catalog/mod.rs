@@ -8,6 +8,8 @@ mod detect;
 pub(crate) mod expr;
 mod index;
 mod load;
+mod load_command;
+mod load_head;
 mod model;
 mod notation;
 mod params;

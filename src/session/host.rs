@@ -126,9 +126,7 @@ impl Decoder {
                 None => (None, None),
             };
             self.start_data(catalog, at);
-            if self.module_seen {
-                self.early = Some(Notice::PayloadBeforePrompt { seq, exchange, refused: false, command });
-            }
+            self.early = Some(Notice::PayloadBeforePrompt { seq, exchange, refused: false, command });
             return true;
         }
         let Some((of, declared)) = self.refused.take() else { return false };
@@ -145,13 +143,22 @@ impl Decoder {
         true
     }
 
+    /// Says so once the module speaks: until then nobody may be there to answer, or nobody recorded it.
+    fn notice_or_hold<O: Observer>(&mut self, notice: Notice, obs: &mut O) {
+        if self.module_seen {
+            self.notice(notice, obs);
+        } else if self.held.len() < HELD_MAX {
+            self.held.push((notice, self.now));
+        }
+    }
+
     /// Gives the data's part that was announced too early its notice.
     fn give_early<O: Observer>(&mut self, seq: u64, obs: &mut O) {
         if let Some(mut notice) = self.early.take() {
             if let Notice::PayloadBeforePrompt { seq: place, .. } = &mut notice {
                 *place = seq;
             }
-            self.notice(notice, obs);
+            self.notice_or_hold(notice, obs);
         }
     }
 
@@ -354,12 +361,7 @@ impl Decoder {
         self.open_exchange(exchange);
         if let Some((before, before_seq)) = before {
             let notice = Notice::Overlap { seq: first_seq, exchange: id, before, before_seq };
-            if self.module_seen {
-                self.notice(notice, obs);
-            } else if self.held.len() < HELD_MAX {
-                // Nobody may be there to answer, or nobody recorded it: the module's first byte will tell.
-                self.held.push((notice, self.now));
-            }
+            self.notice_or_hold(notice, obs);
         }
     }
 
