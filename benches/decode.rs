@@ -231,7 +231,7 @@ mod peer {
         (told, used)
     }
 
-    fn found(buffer: &[u8], parsed: IResult<&[u8], &[u8]>) -> Result<(&[u8], usize), ParseError> {
+    fn found<'a>(buffer: &'a [u8], parsed: IResult<&'a [u8], &'a [u8]>) -> Result<(&'a [u8], usize), ParseError> {
         match parsed {
             Ok((rest, found)) => Ok((found, buffer.len() - rest.len())),
             Err(nom::Err::Incomplete(_)) => Err(ParseError::Incomplete),

@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::event::{Event, EventKind, Name, Params, Slot};
+use super::event::{Event, EventKind, Name, Slot};
 use super::exchange::{Ended, Exchange, PartOf, Stage, spec_of};
 use super::notice::{Facts, Notice, Observer};
 use super::state::{Change, State};
@@ -533,10 +533,6 @@ impl Decoder {
                 None => {}
             },
         }
-    }
-
-    pub(super) fn params<'a>(&'a self, catalog: &'a Catalog, bytes: &'a [u8]) -> Params<'a> {
-        Params { bytes, slots: &self.slots, catalog }
     }
 
     pub(super) fn apply_pending(&mut self) {

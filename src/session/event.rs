@@ -403,10 +403,6 @@ pub struct Text<'a> {
 }
 
 impl<'a> Text<'a> {
-    pub(crate) const fn new(raw: &'a [u8], escapes: bool) -> Self {
-        Self { raw, escapes }
-    }
-
     /// The bytes meant: without quotes, escapes resolved where the dialect has them.
     pub fn bytes(&self) -> Cow<'a, [u8]> {
         if !self.escapes || memchr::memchr(b'\\', self.raw).is_none() {

@@ -2,6 +2,8 @@
 //!
 //! Knows who answers whom; the catalog tells it what a line means. What is unknown stays unknown: a session may start anywhere.
 
+mod choose;
+mod counted;
 mod decoder;
 mod echo;
 mod event;
@@ -16,7 +18,7 @@ mod state;
 pub(crate) use decoder::Decoder;
 pub use decoder::{Options, PART};
 pub use event::{Event, EventKind, Form, Name, Param, Params, Text, Value};
-pub(crate) use event::{Read, Slot};
+pub(crate) use event::Slot;
 pub(crate) use notice::{CommandFacts, Facts, LineFacts, Notice, Observer};
 pub(crate) use state::Scope;
 

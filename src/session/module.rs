@@ -1,18 +1,15 @@
 //! The module's side: lines, prompts, counted data, transparent mode; who answers whom.
 
+use super::choose::Choice;
+use super::counted::{Head, count_of};
 use super::decoder::{Data, Decoder, LEAD_MAX, LINE_MAX, Of, Owner, PART, Phase};
-use super::event::{EventKind, Form, Name, Param, Params, Read, Slot};
+use super::event::{EventKind, Form, Name, Param, Params, Slot};
 use super::exchange::Stage;
-use super::matching::{self, Misfit, NO_FIT, Strictness};
+use super::matching::{self, Strictness};
 use super::notice::{LineFacts, Notice, Observer};
-use super::state::Scope;
-use crate::catalog::{Catalog, Counted, Line, NameHash, Part, Pattern, Role};
-use super::recover::{Behind, Doubt};
+use crate::catalog::{Catalog, Line, NameHash, Pattern, Role};
 use crate::syntax::{fields, framing};
 use crate::{Sender, Time};
-
-/// Longest head of counted data that starts on the line itself.
-const HEAD_MAX: usize = 1024;
 
 /// Longest name that is looked for.
 const NAME_MAX: usize = 64;
@@ -39,51 +36,6 @@ pub(super) struct Scanned {
     pub(super) len: usize,
     pub(super) stop: Option<u8>,
     pub(super) hash: NameHash,
-}
-
-/// The entry that a line is taken for.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Choice {
-    pub(super) line: u32,
-    shape: usize,
-    misfit: Misfit,
-    rank: u8,
-    exchange: Option<u64>,
-    open: Option<usize>,
-}
-
-impl Choice {
-    /// The line is as its entry says.
-    pub(super) fn is_fit(&self) -> bool {
-        self.misfit == 0
-    }
-
-    fn key(&self, catalog: &Catalog) -> (u8, u8, std::cmp::Reverse<Misfit>, bool) {
-        let manual = catalog.lines.get(self.line as usize).is_some_and(|line| line.profile.is_none());
-        let fit = match self.misfit {
-            0 => 2,
-            OUT_OF_RANGE | CATCH_ALL => 1,
-            _ => 0,
-        };
-        (fit, self.rank, std::cmp::Reverse(self.misfit), manual)
-    }
-}
-
-/// Fits, but for a number out of its documented range.
-const OUT_OF_RANGE: Misfit = 1_000_000;
-
-/// Fits because anything does.
-const CATCH_ALL: Misfit = 1_000_001;
-
-/// How well a line's part suits the moment; more is better.
-mod rank {
-    pub(super) const OWNER_OPEN: u8 = 6;
-    pub(super) const OWNER_WAITS: u8 = 5;
-    pub(super) const RESULT_TAKEN: u8 = 5;
-    pub(super) const COMMAND_OPEN: u8 = 4;
-    pub(super) const UNASKED: u8 = 3;
-    pub(super) const RESULT_LOOSE: u8 = 2;
-    pub(super) const NOBODY: u8 = 1;
 }
 
 impl Decoder {
@@ -301,292 +253,8 @@ impl Decoder {
         framed.bytes.len()
     }
 
-    /// The entry that suits a name, if one does; its parameters are left in `slots`.
-    pub(super) fn best_named(
-        &mut self,
-        catalog: &Catalog,
-        framed: &Framed<'_>,
-        name: &[u8],
-        hash: NameHash,
-        stop: Option<u8>,
-    ) -> Option<Choice> {
-        self.best_found(catalog, framed, name, stop, catalog.line_index.find_hashed(name, hash))
-    }
-
-    /// As [`best_named`](Self::best_named), with the entries of that name at hand.
-    #[inline]
-    fn best_found(
-        &mut self,
-        catalog: &Catalog,
-        framed: &Framed<'_>,
-        name: &[u8],
-        stop: Option<u8>,
-        found: &[u32],
-    ) -> Option<Choice> {
-        if found.is_empty() {
-            return None;
-        }
-        let content = framed.content();
-        let delimited = matches!(stop, Some(b':' | b',' | b'=')) && name.len() < content.len();
-        self.spans.clear();
-        if delimited {
-            let skip = content.get(name.len()..).map_or(0, |rest| {
-                rest.iter().position(|b| b":,=".contains(b)).map_or(rest.len(), |at| at + 1)
-            });
-            fields::split(framed.bytes, framed.start + name.len() + skip, framed.end, catalog.escapes, &mut self.spans);
-        }
-        let mut best: Option<Choice> = None;
-        for &at in found {
-            let Some(line) = catalog.lines.get(at as usize) else { continue };
-            let fitted = match &line.pattern {
-                Pattern::Fields { shapes } if delimited => self.fit_shapes(catalog, shapes, framed.bytes, line),
-                Pattern::Fields { shapes } => {
-                    // A bare name: only where the fields may all be missing.
-                    self.trial.clear();
-                    shapes.iter().position(|shape| shape.min == 0).map(|at| (at, 0))
-                }
-                Pattern::Words if !delimited && same_words(&line.name, content) => {
-                    self.trial.clear();
-                    Some((0, 0))
-                }
-                _ => None,
-            };
-            // Of several that fit, the one whose ranges hold.
-            let fitted = fitted.map(|(shape, misfit)| match misfit {
-                0 if found.len() > 1 && line.catch_all => (shape, CATCH_ALL),
-                0 if found.len() > 1 && !matching::in_range(catalog, framed.bytes, &self.trial) => (shape, OUT_OF_RANGE),
-                _ => (shape, misfit),
-            });
-            self.consider(catalog, framed, at, line, fitted, &mut best);
-        }
-        best.map(|choice| if choice.misfit >= OUT_OF_RANGE { Choice { misfit: 0, ..choice } } else { choice })
-    }
-
-    /// Entries that a name does not find: words with commas, a link number ahead, words with parameters, bare fields.
-    pub(super) fn best_other(&mut self, catalog: &Catalog, framed: &Framed<'_>) -> Option<Choice> {
-        let content = framed.content();
-        let mut best: Option<Choice> = None;
-        if content.first().is_some_and(u8::is_ascii_digit)
-            && let Some((digits, words)) = split_link(content)
-        {
-            for &at in catalog.link_index.find(words) {
-                let Some(line) = catalog.lines.get(at as usize) else { continue };
-                let Pattern::Link { param } = line.pattern else { continue };
-                let fitted = same_words(&line.name, words).then(|| {
-                    self.trial.clear();
-                    let (start, end) = (framed.start as u32, (framed.start + digits) as u32);
-                    let raw = content.get(..digits).unwrap_or_default();
-                    let read = matching::read(raw, catalog.param(param), false, Strictness::Module);
-                    self.trial.push(Slot { start, end, spec: param, read });
-                    (0, 0)
-                });
-                self.consider(catalog, framed, at, line, fitted, &mut best);
-            }
-        }
-        let word = content.split(|&b| b == b' ').next().unwrap_or_default();
-        if best.is_none() {
-            for key in [content, word] {
-                for &at in catalog.line_index.find(key) {
-                    let Some(line) = catalog.lines.get(at as usize) else { continue };
-                    let fitted = match &line.pattern {
-                        Pattern::Template { parts } => self.fit_template(catalog, parts, framed),
-                        Pattern::Words if same_words(&line.name, content) => {
-                            self.trial.clear();
-                            Some((0, 0))
-                        }
-                        _ => None,
-                    };
-                    self.consider(catalog, framed, at, line, fitted, &mut best);
-                }
-            }
-        }
-        if best.is_none() { self.best_free(catalog, framed).or_else(|| self.best_numeric(catalog, framed)) } else { best }
-    }
-
-    /// A result code as a number (`ATV0`): alone on a line that ends in CR, while a command is open.
-    fn best_numeric(&mut self, catalog: &Catalog, framed: &Framed<'_>) -> Option<Choice> {
-        let content = framed.content();
-        if self.open.is_empty() || content.len() > 2 || framed.ending != Some(framing::Ending::Cr) {
-            return None;
-        }
-        let code = crate::syntax::value::decimal(content)?;
-        let at = catalog.lines.iter().position(|line| line.numeric == Some(code))?;
-        let line = catalog.lines.get(at)?;
-        self.trial.clear();
-        let mut best = None;
-        self.consider(catalog, framed, at as u32, line, Some((0, 0)), &mut best);
-        best
-    }
-
-    /// Lines without a name of their own, where an open command answers with such.
-    fn best_free(&mut self, catalog: &Catalog, framed: &Framed<'_>) -> Option<Choice> {
-        let mut best: Option<Choice> = None;
-        for open in 0..self.open.len() {
-            let Some(exchange) = self.open.get(open) else { continue };
-            let lines: Vec<u32> = exchange
-                .specs(catalog)
-                .filter(|spec| spec.free)
-                .flat_map(|spec| spec.reply.iter().chain(&spec.after).copied())
-                .collect();
-            for at in lines {
-                let Some(line) = catalog.lines.get(at as usize) else { continue };
-                let Pattern::Free { shapes } = &line.pattern else { continue };
-                self.spans.clear();
-                fields::split(framed.bytes, framed.start, framed.end, catalog.escapes, &mut self.spans);
-                let fitted = self.fit_shapes(catalog, shapes, framed.bytes, line).filter(|fitted| fitted.1 == 0);
-                self.consider(catalog, framed, at, line, fitted, &mut best);
-            }
-            if best.is_some() {
-                break;
-            }
-        }
-        best
-    }
-
-    /// The shape of a line that fits best, its slots in `trial`.
-    #[inline]
-    fn fit_shapes(
-        &mut self,
-        catalog: &Catalog,
-        shapes: &[crate::catalog::Shape],
-        bytes: &[u8],
-        line: &Line,
-    ) -> Option<(usize, Misfit)> {
-        let mut best: Option<(usize, Misfit)> = None;
-        for (at, shape) in shapes.iter().enumerate() {
-            let misfit = matching::fit(catalog, shape, bytes, &self.spans, Strictness::Module, &mut self.trial);
-            if misfit == 0 {
-                best = Some((at, 0));
-                break;
-            }
-            if misfit != NO_FIT && best.is_none_or(|best| misfit < best.1) {
-                best = Some((at, misfit));
-            }
-        }
-        let (at, misfit) = best?;
-        if misfit > 0 && shapes.len() > 1 {
-            let shape = shapes.get(at)?;
-            matching::fit(catalog, shape, bytes, &self.spans, Strictness::Module, &mut self.trial);
-        }
-        // Another mode's shape is no better than a broken one.
-        let off = line.when.as_ref().is_some_and(|when| {
-            let scope = Scope { state: &self.state, params: Params { bytes, slots: &self.trial, catalog } };
-            when.expr.eval(&scope) == Some(false)
-        });
-        Some((at, misfit + if off { 2 } else { 0 }))
-    }
-
-    fn fit_template(&mut self, catalog: &Catalog, parts: &[Part], framed: &Framed<'_>) -> Option<(usize, Misfit)> {
-        self.trial.clear();
-        let content = framed.content();
-        let mut at = 0;
-        let mut misfit = 0;
-        let mut parts = parts.iter().peekable();
-        while let Some(part) = parts.next() {
-            match part {
-                Part::Literal(text) => {
-                    let rest = content.get(at..)?;
-                    let text: &[u8] = if parts.peek().is_none() { text.trim_ascii_end() } else { text };
-                    rest.strip_prefix(text)?;
-                    at += text.len();
-                }
-                Part::Param(spec) => {
-                    let rest = content.get(at..)?;
-                    let len = match parts.peek() {
-                        Some(Part::Literal(next)) => memchr::memmem::find(rest, next.trim_ascii_end())?,
-                        _ => rest.len(),
-                    };
-                    let raw = rest.get(..len)?;
-                    let read = matching::read(raw, catalog.param(*spec), catalog.escapes, Strictness::Module);
-                    if read == Read::Broken {
-                        misfit += 1;
-                    }
-                    let start = framed.start + at;
-                    self.trial.push(Slot { start: start as u32, end: (start + len) as u32, spec: *spec, read });
-                    at += len;
-                }
-            }
-        }
-        (at == content.len()).then_some((0, misfit))
-    }
-
-    /// Ranks a candidate and keeps the better one, its slots in `slots`.
-    #[inline]
-    fn consider(
-        &mut self,
-        catalog: &Catalog,
-        framed: &Framed<'_>,
-        at: u32,
-        line: &Line,
-        fitted: Option<(usize, Misfit)>,
-        best: &mut Option<Choice>,
-    ) {
-        let Some((shape, misfit)) = fitted else { return };
-        let (rank, exchange, open) = self.rank(catalog, line, framed);
-        let choice = Choice { line: at, shape, misfit, rank, exchange, open };
-        if best.as_ref().is_none_or(|best| choice.key(catalog) > best.key(catalog)) {
-            *best = Some(choice);
-            std::mem::swap(&mut self.slots, &mut self.trial);
-        }
-    }
-
-    /// How well a line's part suits the moment, and whose it is.
-    #[inline]
-    fn rank(&self, catalog: &Catalog, line: &Line, framed: &Framed<'_>) -> (u8, Option<u64>, Option<usize>) {
-        let id = |open: usize| self.open.get(open).map(|exchange| exchange.id);
-        match (line.role, line.owner) {
-            (Role::Reply, Some((command, form))) => {
-                if let Some(open) = self.is_open(command, form) {
-                    return (rank::OWNER_OPEN, id(open), Some(open));
-                }
-                match self.is_open_command(command) {
-                    Some(open) => (rank::COMMAND_OPEN, id(open), Some(open)),
-                    None => (rank::NOBODY, None, None),
-                }
-            }
-            (Role::After, Some((command, form))) => {
-                let ended = self.ended.iter().rev().find(|ended| ended.command == command && ended.form == form);
-                let open = self.is_open(command, form);
-                match (ended, open) {
-                    // What is being read goes on, also when the next command of the kind is already there.
-                    (Some(ended), _) if ended.reading => (rank::OWNER_OPEN, Some(ended.id), None),
-                    (_, Some(open)) => (rank::OWNER_OPEN, id(open), Some(open)),
-                    (Some(ended), None) => (rank::OWNER_WAITS, Some(ended.id), None),
-                    (None, None) => (rank::NOBODY, None, None),
-                }
-            }
-            (Role::Later, Some((command, form))) => {
-                let ended =
-                    self.ended.iter().find(|ended| ended.command == command && ended.form == form && !ended.delivered);
-                match (ended, self.is_open(command, form)) {
-                    (Some(ended), _) => (rank::OWNER_WAITS, Some(ended.id), None),
-                    (None, Some(open)) => (rank::OWNER_WAITS, id(open), Some(open)),
-                    (None, None) => {
-                        let again = self.ended.iter().rev().find(|ended| ended.command == command && ended.form == form);
-                        (rank::UNASKED, again.map(|ended| ended.id), None)
-                    }
-                }
-            }
-            (Role::Result, _) => {
-                let failure = !line.ok && is_failure(catalog, line);
-                match self.open.iter().position(|exchange| exchange.takes(catalog, &line.name, failure)) {
-                    Some(open) => (rank::RESULT_TAKEN, id(open), Some(open)),
-                    None => (rank::RESULT_LOOSE, None, None),
-                }
-            }
-            (Role::Progress, _) => {
-                let open = if line.rejects { None } else { self.working() };
-                (rank::UNASKED, open.and_then(id), open)
-            }
-            _ => {
-                let _ = framed;
-                (rank::UNASKED, None, None)
-            }
-        }
-    }
-
     /// The exchange that the module is at work on.
-    fn working(&self) -> Option<usize> {
+    pub(super) fn working(&self) -> Option<usize> {
         let sent = self.open.iter().position(|exchange| matches!(exchange.stage, Stage::Sent | Stage::Data));
         sent.or(if self.open.is_empty() { None } else { Some(0) })
     }
@@ -638,7 +306,7 @@ impl Decoder {
 
     /// What a line changes: the state, the exchange that it answers.
     #[allow(clippy::too_many_arguments)]
-    fn after_line<O: Observer>(
+    pub(super) fn after_line<O: Observer>(
         &mut self,
         catalog: &Catalog,
         line: &Line,
@@ -706,7 +374,7 @@ impl Decoder {
         }
     }
 
-    fn give_line<O: Observer>(
+    pub(super) fn give_line<O: Observer>(
         &mut self,
         catalog: &Catalog,
         framed: &Framed<'_>,
@@ -725,8 +393,7 @@ impl Decoder {
             choice.exchange,
             kind,
             |mut facts| {
-                let (shape, misfit) = (choice.shape, choice.misfit);
-                facts.line = Some(LineFacts { line: Some(line), shape, misfit, host_seen, loose: false });
+                facts.line = Some(LineFacts { line: Some(line), misfit: choice.misfit, host_seen });
                 facts.ending = framed.ending;
                 facts.cut = cut;
                 facts
@@ -960,8 +627,6 @@ impl Decoder {
                 && (!prefixed || answers_to(&exchange.text, name.trim_ascii_end()))
         });
         let open = open.or_else(|| command.and_then(|command| self.is_open_command(command)));
-        // Text without a name of its own, while something is open that answers with text.
-        let loose = open.is_none() && !prefixed && !self.open.is_empty();
         self.spans.clear();
         if delimited && prefixed {
             fields::split(framed.bytes, framed.start + name.len() + 1, framed.end, catalog.escapes, &mut self.spans);
@@ -988,7 +653,7 @@ impl Decoder {
             id,
             kind,
             |mut facts| {
-                facts.line = Some(LineFacts { line: None, shape: 0, misfit: 0, host_seen, loose });
+                facts.line = Some(LineFacts { line: None, misfit: 0, host_seen });
                 facts.ending = framed.ending;
                 facts.cut |= cut;
                 facts
@@ -1010,243 +675,6 @@ impl Decoder {
         })
     }
 
-    // ---- counted data
-
-    /// Data that starts on the line itself: `+IPD,0,5:hello`.
-    #[inline]
-    fn inline_data<O: Observer>(
-        &mut self,
-        catalog: &Catalog,
-        rest: &[u8],
-        start: usize,
-        name_len: usize,
-        found: &[u32],
-        obs: &mut O,
-    ) -> Head {
-        let mut best: Option<(Choice, Counted, usize)> = None;
-        // What the next bytes may still make of it.
-        let mut unfinished = None;
-        let mut head = Heads::default();
-        for &at in found {
-            let Some(line) = catalog.lines.get(at as usize) else { continue };
-            let (Some(counted), Pattern::Fields { shapes }) = (line.data.filter(|data| !data.behind_line), &line.pattern) else {
-                continue;
-            };
-            if head.separator != counted.separator {
-                head = Heads::scan(rest, start + name_len + 1, counted.separator, &mut self.heads);
-            }
-            for (number, shape) in shapes.iter().enumerate().rev() {
-                let (end, complete) = match head.end(catalog, shape, rest, &self.heads) {
-                    Some(Ok(end)) => (end, true),
-                    Some(Err(())) => (rest.len(), false),
-                    None => continue,
-                };
-                self.spans.clear();
-                self.spans.extend(self.heads.iter().take(shape.fields.len()));
-                let misfit = matching::fit(catalog, shape, rest, &self.spans, Strictness::Module, &mut self.trial);
-                if complete && (misfit != 0 || count_of(catalog, counted, rest, &self.trial).is_none()) {
-                    continue;
-                }
-                let off = line.when.as_ref().is_some_and(|when| {
-                    let scope = Scope { state: &self.state, params: Params { bytes: rest, slots: &self.trial, catalog } };
-                    when.expr.eval(&scope) == Some(false)
-                });
-                let framed = Framed { bytes: rest, start, end, ending: None };
-                let (rank, exchange, open) = self.rank(catalog, line, &framed);
-                let choice = Choice { line: at, shape: number, misfit: if off { 2 } else { 0 }, rank, exchange, open };
-                if !complete {
-                    let key = choice.key(catalog);
-                    if unfinished.is_none_or(|most| key > most) {
-                        unfinished = Some(key);
-                    }
-                    continue;
-                }
-                if best.as_ref().is_none_or(|(best, _, _)| choice.key(catalog) > best.key(catalog)) {
-                    best = Some((choice, counted, end));
-                    std::mem::swap(&mut self.slots, &mut self.trial);
-                }
-            }
-        }
-        // The bytes to come must not change what is chosen now.
-        let waits = !self.closing && unfinished.is_some_and(|key| best.as_ref().is_none_or(|best| key >= best.0.key(catalog)));
-        let Some((choice, counted, end)) = best.filter(|_| !waits) else {
-            return if waits { Head::Unfinished } else { Head::None };
-        };
-        let (Some(line), Some(bytes)) = (catalog.lines.get(choice.line as usize), rest.get(..end)) else { return Head::None };
-        if let Some(profile) = line.profile {
-            self.tell_profile(catalog, profile);
-        }
-        self.booting = false;
-        let open = match (line.role, choice.open) {
-            (Role::Reply | Role::After, Some(open)) => Some(self.skip_unanswered(open, obs)),
-            (_, open) => open,
-        };
-        let framed = Framed { bytes, start, end, ending: None };
-        let mut slots = std::mem::take(&mut self.slots);
-        let params = Params { bytes, slots: &slots, catalog };
-        let name = Name::known(&line.name);
-        let kind = match line.role {
-            Role::Reply | Role::After => EventKind::Response { name, params },
-            _ => EventKind::Urc { name, params },
-        };
-        self.give_line(catalog, &framed, line, &choice, kind, obs);
-        self.after_line(catalog, line, &choice, open, bytes, &slots, obs);
-        self.start_module_data(catalog, choice, counted, bytes, &slots);
-        slots.clear();
-        self.slots = slots;
-        Head::Given(end)
-    }
-
-    fn start_module_data(&mut self, catalog: &Catalog, choice: Choice, counted: Counted, bytes: &[u8], slots: &[Slot]) {
-        if let Some(count) = count_of(catalog, counted, bytes, slots).filter(|&count| count > 0) {
-            let of = Of { exchange: choice.exchange, owner: Owner::Line(choice.line) };
-            self.side(Sender::Module).phase = Phase::Data(Data::new(of, count));
-        }
-    }
-
-    fn module_data<O: Observer>(&mut self, catalog: &Catalog, rest: &[u8], data: Data, settle: bool, obs: &mut O) -> usize {
-        let size = data.part_size();
-        match self.settle_doubt(catalog, rest, data, settle) {
-            Some(Doubt::Gone) => {}
-            Some(Doubt::Cut(cut)) => {
-                return self.cut_data(catalog, rest, cut, data, "the host went on, and the module answers it", obs);
-            }
-            None if self.closing => {}
-            None => return 0,
-        }
-        let Some(bytes) = rest.get(..size) else {
-            return self.short_at_end(catalog, rest, data, obs);
-        };
-        let left = data.left - size as u64;
-        if left == 0 {
-            // What follows tells whether the count was true.
-            match self.plausible(catalog, rest.get(size..).unwrap_or_default(), settle) {
-                None => return 0,
-                Some(Behind::Fine) => {}
-                Some(Behind::Senseless(end)) => {
-                    let window = rest.get(..size + end).unwrap_or(rest);
-                    if let Some(cut) = self.lost_in(catalog, window, size, data) {
-                        return self.cut_data(catalog, rest, cut, data, "the data that follows makes no sense", obs);
-                    }
-                }
-            }
-        }
-        let seq = self.give_payload(catalog, Sender::Module, bytes, Some(data), data.of, obs);
-        if left > 0 {
-            self.side(Sender::Module).phase = Phase::Data(Data { left, part: data.part + 1, doubt: None, ..data });
-        } else {
-            self.side(Sender::Module).phase = Phase::Lines;
-            self.surplus(catalog, rest.get(size..).unwrap_or_default(), data, seq, obs);
-        }
-        size
-    }
-}
-
-/// What became of a head.
-enum Head {
-    None,
-    Given(usize),
-    Unfinished,
-}
-
-/// The fields ahead of counted data on a line, split once for all shapes.
-#[derive(Clone, Copy, Default)]
-struct Heads {
-    separator: u8,
-    /// A colon or another separator ends the fields here: the place behind it.
-    end: Option<usize>,
-    /// The bytes end before the line's head does.
-    open: bool,
-    /// The last field has no end.
-    partial: bool,
-}
-
-impl Heads {
-    /// Splits `rest[from..]` at commas outside of quotes, up to `separator` (a comma: as far as it goes) or the line's end.
-    fn scan(rest: &[u8], from: usize, separator: u8, spans: &mut Vec<fields::Span>) -> Self {
-        spans.clear();
-        let mut heads = Self { separator, end: None, open: false, partial: false };
-        let mut start = from;
-        let mut quoted = false;
-        // With a comma ahead of the data nobody knows how much of what follows is data.
-        let most = if separator == b',' { 8 } else { usize::MAX };
-        let window = rest.get(from..rest.len().min(from + HEAD_MAX)).unwrap_or_default();
-        for (at, &byte) in window.iter().enumerate() {
-            let here = from + at;
-            match byte {
-                b'"' => quoted = !quoted,
-                b'\r' | b'\n' => return heads,
-                _ if quoted => {}
-                b',' => {
-                    spans.push((skip_blank(rest, start, here) as u32, here as u32));
-                    start = here + 1;
-                    if spans.len() >= most {
-                        return heads;
-                    }
-                }
-                _ if byte == separator => {
-                    spans.push((skip_blank(rest, start, here) as u32, here as u32));
-                    heads.end = Some(here + 1);
-                    return heads;
-                }
-                _ => {}
-            }
-        }
-        heads.open = window.len() < HEAD_MAX;
-        heads.partial = separator == b',';
-        if heads.partial {
-            // What there is of the next field, to tell an address from data.
-            spans.push((start as u32, (from + window.len()) as u32));
-        }
-        heads
-    }
-
-    /// Where the data starts if the head is of this shape: `Err` where the bytes end before that is clear, `None` if it is not.
-    fn end(&self, catalog: &Catalog, shape: &crate::catalog::Shape, rest: &[u8], spans: &[fields::Span]) -> Option<Result<usize, ()>> {
-        let count = shape.fields.len();
-        if self.separator != b',' {
-            return match self.end {
-                Some(end) if spans.len() == count => Some(Ok(end)),
-                Some(_) => None,
-                None if self.open && spans.len() < count => Some(Err(())),
-                None => None,
-            };
-        }
-        let complete = spans.len() - usize::from(self.partial);
-        for (field, &(start, end)) in shape.fields.iter().zip(spans) {
-            let Some(spec) = field.param.and_then(|at| catalog.param(at)) else { continue };
-            let text = rest.get(start as usize..end as usize).unwrap_or_default();
-            let fits = match spec.kind {
-                crate::catalog::Kind::Ip => text.iter().all(|b| b.is_ascii_hexdigit() || b".:\"".contains(b)),
-                crate::catalog::Kind::Int(_) => text.iter().all(|b| b.is_ascii_digit() || b"-\" ".contains(b)),
-                _ => true,
-            };
-            if !fits {
-                return None;
-            }
-        }
-        if complete >= count {
-            return spans.get(count - 1).map(|span| Ok(span.1 as usize + 1));
-        }
-        self.open.then_some(Err(()))
-    }
-}
-
-fn skip_blank(bytes: &[u8], mut start: usize, end: usize) -> usize {
-    while start < end && bytes.get(start) == Some(&b' ') {
-        start += 1;
-    }
-    start
-}
-
-/// The announced size, where the line has a sound one.
-pub(super) fn count_of(catalog: &Catalog, counted: Counted, bytes: &[u8], slots: &[Slot]) -> Option<u64> {
-    let _ = (catalog, bytes);
-    let slot = slots.iter().find(|slot| slot.spec == counted.by)?;
-    match slot.read {
-        Read::Int(count) => u64::try_from(count).ok(),
-        _ => None,
-    }
 }
 
 /// Scans a name as [`Decoder::module_line`] does.
@@ -1277,26 +705,6 @@ fn without_colours<'a>(framed: &Framed<'a>) -> Option<Framed<'a>> {
     let start = framed.end - rest.len();
     let rest = rest.strip_suffix(b"\x1B[0m").unwrap_or(rest).trim_ascii_end();
     (!rest.is_empty()).then_some(Framed { bytes: framed.bytes, start, end: start + rest.len(), ending: framed.ending })
-}
-
-/// `0` and `CONNECT` of `0,CONNECT`.
-fn split_link(content: &[u8]) -> Option<(usize, &[u8])> {
-    let digits = content.iter().take_while(|b| b.is_ascii_digit()).count();
-    if digits > 3 || content.get(digits) != Some(&b',') {
-        return None;
-    }
-    content.get(digits + 1..).map(|words| (digits, words.trim_ascii()))
-}
-
-/// Names with a prefix are compared without case; words are not: `OK` is a result, `ok` is text.
-fn same_words(name: &str, content: &[u8]) -> bool {
-    let name = name.as_bytes();
-    if name.first().is_some_and(u8::is_ascii_alphanumeric) { name == content } else { name.eq_ignore_ascii_case(content) }
-}
-
-/// Results that mean failure whatever the command: `ERROR`, `+CME ERROR`, and whatever the catalog lists as any command's but the first.
-fn is_failure(catalog: &Catalog, line: &Line) -> bool {
-    catalog.results.iter().skip(1).any(|name| *name == line.name) || line.name.ends_with("ERROR")
 }
 
 /// Whether a line named `name` may answer the unknown command in `text`.

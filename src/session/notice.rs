@@ -38,13 +38,10 @@ pub(crate) struct CommandFacts<'f> {
 pub(crate) struct LineFacts<'f> {
     /// The catalog's entry; `None` where it has none.
     pub(crate) line: Option<&'f Line>,
-    pub(crate) shape: usize,
     /// 0: it is as documented.
     pub(crate) misfit: u32,
     /// A command was seen before: what answers nothing is wrong.
     pub(crate) host_seen: bool,
-    /// Text of an unknown kind, within an exchange that might print such.
-    pub(crate) loose: bool,
 }
 
 /// Something worth a finding that one event alone does not show.

@@ -1,0 +1,362 @@
+//! Which entry of the catalog is a line? Its shape decides, then whose turn it is.
+//!
+//! The same prefix is URC or answer: the open exchange decides, then the number of fields.
+
+use super::decoder::Decoder;
+use super::event::{Params, Read, Slot};
+use super::matching::{self, Misfit, NO_FIT, Strictness};
+use super::module::Framed;
+use super::state::Scope;
+use crate::catalog::{Catalog, Line, NameHash, Part, Pattern, Role};
+use crate::syntax::{fields, framing};
+
+/// The entry that a line is taken for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Choice {
+    pub(super) line: u32,
+    pub(super) shape: usize,
+    pub(super) misfit: Misfit,
+    pub(super) rank: u8,
+    pub(super) exchange: Option<u64>,
+    pub(super) open: Option<usize>,
+}
+
+impl Choice {
+    /// The line is as its entry says.
+    pub(super) fn is_fit(&self) -> bool {
+        self.misfit == 0
+    }
+
+    pub(super) fn key(&self, catalog: &Catalog) -> (u8, u8, std::cmp::Reverse<Misfit>, bool) {
+        let manual = catalog.lines.get(self.line as usize).is_some_and(|line| line.profile.is_none());
+        let fit = match self.misfit {
+            0 => 2,
+            OUT_OF_RANGE | CATCH_ALL => 1,
+            _ => 0,
+        };
+        (fit, self.rank, std::cmp::Reverse(self.misfit), manual)
+    }
+}
+
+/// Fits, but for a number out of its documented range.
+const OUT_OF_RANGE: Misfit = 1_000_000;
+
+/// Fits because anything does.
+const CATCH_ALL: Misfit = 1_000_001;
+
+/// How well a line's part suits the moment; more is better.
+mod rank {
+    pub(super) const OWNER_OPEN: u8 = 6;
+    pub(super) const OWNER_WAITS: u8 = 5;
+    pub(super) const RESULT_TAKEN: u8 = 5;
+    pub(super) const COMMAND_OPEN: u8 = 4;
+    pub(super) const UNASKED: u8 = 3;
+    pub(super) const RESULT_LOOSE: u8 = 2;
+    pub(super) const NOBODY: u8 = 1;
+}
+
+impl Decoder {
+    /// The entry that suits a name, if one does; its parameters are left in `slots`.
+    pub(super) fn best_named(
+        &mut self,
+        catalog: &Catalog,
+        framed: &Framed<'_>,
+        name: &[u8],
+        hash: NameHash,
+        stop: Option<u8>,
+    ) -> Option<Choice> {
+        self.best_found(catalog, framed, name, stop, catalog.line_index.find_hashed(name, hash))
+    }
+
+    /// As [`best_named`](Self::best_named), with the entries of that name at hand.
+    #[inline]
+    pub(super) fn best_found(
+        &mut self,
+        catalog: &Catalog,
+        framed: &Framed<'_>,
+        name: &[u8],
+        stop: Option<u8>,
+        found: &[u32],
+    ) -> Option<Choice> {
+        if found.is_empty() {
+            return None;
+        }
+        let content = framed.content();
+        let delimited = matches!(stop, Some(b':' | b',' | b'=')) && name.len() < content.len();
+        self.spans.clear();
+        if delimited {
+            let skip = content.get(name.len()..).map_or(0, |rest| {
+                rest.iter().position(|b| b":,=".contains(b)).map_or(rest.len(), |at| at + 1)
+            });
+            fields::split(framed.bytes, framed.start + name.len() + skip, framed.end, catalog.escapes, &mut self.spans);
+        }
+        let mut best: Option<Choice> = None;
+        for &at in found {
+            let Some(line) = catalog.lines.get(at as usize) else { continue };
+            let fitted = match &line.pattern {
+                Pattern::Fields { shapes } if delimited => self.fit_shapes(catalog, shapes, framed.bytes, line),
+                Pattern::Fields { shapes } => {
+                    // A bare name: only where the fields may all be missing.
+                    self.trial.clear();
+                    shapes.iter().position(|shape| shape.min == 0).map(|at| (at, 0))
+                }
+                Pattern::Words if !delimited && same_words(&line.name, content) => {
+                    self.trial.clear();
+                    Some((0, 0))
+                }
+                _ => None,
+            };
+            // Of several that fit, the one whose ranges hold.
+            let fitted = fitted.map(|(shape, misfit)| match misfit {
+                0 if found.len() > 1 && line.catch_all => (shape, CATCH_ALL),
+                0 if found.len() > 1 && !matching::in_range(catalog, framed.bytes, &self.trial) => (shape, OUT_OF_RANGE),
+                _ => (shape, misfit),
+            });
+            self.consider(catalog, framed, at, line, fitted, &mut best);
+        }
+        best.map(|choice| if choice.misfit >= OUT_OF_RANGE { Choice { misfit: 0, ..choice } } else { choice })
+    }
+
+    /// Entries that a name does not find: words with commas, a link number ahead, words with parameters, bare fields.
+    pub(super) fn best_other(&mut self, catalog: &Catalog, framed: &Framed<'_>) -> Option<Choice> {
+        let content = framed.content();
+        let mut best: Option<Choice> = None;
+        if content.first().is_some_and(u8::is_ascii_digit)
+            && let Some((digits, words)) = split_link(content)
+        {
+            for &at in catalog.link_index.find(words) {
+                let Some(line) = catalog.lines.get(at as usize) else { continue };
+                let Pattern::Link { param } = line.pattern else { continue };
+                let fitted = same_words(&line.name, words).then(|| {
+                    self.trial.clear();
+                    let (start, end) = (framed.start as u32, (framed.start + digits) as u32);
+                    let raw = content.get(..digits).unwrap_or_default();
+                    let read = matching::read(raw, catalog.param(param), false, Strictness::Module);
+                    self.trial.push(Slot { start, end, spec: param, read });
+                    (0, 0)
+                });
+                self.consider(catalog, framed, at, line, fitted, &mut best);
+            }
+        }
+        let word = content.split(|&b| b == b' ').next().unwrap_or_default();
+        if best.is_none() {
+            for key in [content, word] {
+                for &at in catalog.line_index.find(key) {
+                    let Some(line) = catalog.lines.get(at as usize) else { continue };
+                    let fitted = match &line.pattern {
+                        Pattern::Template { parts } => self.fit_template(catalog, parts, framed),
+                        Pattern::Words if same_words(&line.name, content) => {
+                            self.trial.clear();
+                            Some((0, 0))
+                        }
+                        _ => None,
+                    };
+                    self.consider(catalog, framed, at, line, fitted, &mut best);
+                }
+            }
+        }
+        if best.is_none() { self.best_free(catalog, framed).or_else(|| self.best_numeric(catalog, framed)) } else { best }
+    }
+
+    /// A result code as a number (`ATV0`): alone on a line that ends in CR, while a command is open.
+    fn best_numeric(&mut self, catalog: &Catalog, framed: &Framed<'_>) -> Option<Choice> {
+        let content = framed.content();
+        if self.open.is_empty() || content.len() > 2 || framed.ending != Some(framing::Ending::Cr) {
+            return None;
+        }
+        let code = crate::syntax::value::decimal(content)?;
+        let at = catalog.lines.iter().position(|line| line.numeric == Some(code))?;
+        let line = catalog.lines.get(at)?;
+        self.trial.clear();
+        let mut best = None;
+        self.consider(catalog, framed, at as u32, line, Some((0, 0)), &mut best);
+        best
+    }
+
+    /// Lines without a name of their own, where an open command answers with such.
+    fn best_free(&mut self, catalog: &Catalog, framed: &Framed<'_>) -> Option<Choice> {
+        let mut best: Option<Choice> = None;
+        for open in 0..self.open.len() {
+            let Some(exchange) = self.open.get(open) else { continue };
+            let lines: Vec<u32> = exchange
+                .specs(catalog)
+                .filter(|spec| spec.free)
+                .flat_map(|spec| spec.reply.iter().chain(&spec.after).copied())
+                .collect();
+            for at in lines {
+                let Some(line) = catalog.lines.get(at as usize) else { continue };
+                let Pattern::Free { shapes } = &line.pattern else { continue };
+                self.spans.clear();
+                fields::split(framed.bytes, framed.start, framed.end, catalog.escapes, &mut self.spans);
+                let fitted = self.fit_shapes(catalog, shapes, framed.bytes, line).filter(|fitted| fitted.1 == 0);
+                self.consider(catalog, framed, at, line, fitted, &mut best);
+            }
+            if best.is_some() {
+                break;
+            }
+        }
+        best
+    }
+
+    /// The shape of a line that fits best, its slots in `trial`.
+    #[inline]
+    fn fit_shapes(
+        &mut self,
+        catalog: &Catalog,
+        shapes: &[crate::catalog::Shape],
+        bytes: &[u8],
+        line: &Line,
+    ) -> Option<(usize, Misfit)> {
+        let mut best: Option<(usize, Misfit)> = None;
+        for (at, shape) in shapes.iter().enumerate() {
+            let misfit = matching::fit(catalog, shape, bytes, &self.spans, Strictness::Module, &mut self.trial);
+            if misfit == 0 {
+                best = Some((at, 0));
+                break;
+            }
+            if misfit != NO_FIT && best.is_none_or(|best| misfit < best.1) {
+                best = Some((at, misfit));
+            }
+        }
+        let (at, misfit) = best?;
+        if misfit > 0 && shapes.len() > 1 {
+            let shape = shapes.get(at)?;
+            matching::fit(catalog, shape, bytes, &self.spans, Strictness::Module, &mut self.trial);
+        }
+        // Another mode's shape is no better than a broken one.
+        let off = line.when.as_ref().is_some_and(|when| {
+            let scope = Scope { state: &self.state, params: Params { bytes, slots: &self.trial, catalog } };
+            when.expr.eval(&scope) == Some(false)
+        });
+        Some((at, misfit + if off { 2 } else { 0 }))
+    }
+
+    fn fit_template(&mut self, catalog: &Catalog, parts: &[Part], framed: &Framed<'_>) -> Option<(usize, Misfit)> {
+        self.trial.clear();
+        let content = framed.content();
+        let mut at = 0;
+        let mut misfit = 0;
+        let mut parts = parts.iter().peekable();
+        while let Some(part) = parts.next() {
+            match part {
+                Part::Literal(text) => {
+                    let rest = content.get(at..)?;
+                    let text: &[u8] = if parts.peek().is_none() { text.trim_ascii_end() } else { text };
+                    rest.strip_prefix(text)?;
+                    at += text.len();
+                }
+                Part::Param(spec) => {
+                    let rest = content.get(at..)?;
+                    let len = match parts.peek() {
+                        Some(Part::Literal(next)) => memchr::memmem::find(rest, next.trim_ascii_end())?,
+                        _ => rest.len(),
+                    };
+                    let raw = rest.get(..len)?;
+                    let read = matching::read(raw, catalog.param(*spec), catalog.escapes, Strictness::Module);
+                    if read == Read::Broken {
+                        misfit += 1;
+                    }
+                    let start = framed.start + at;
+                    self.trial.push(Slot { start: start as u32, end: (start + len) as u32, spec: *spec, read });
+                    at += len;
+                }
+            }
+        }
+        (at == content.len()).then_some((0, misfit))
+    }
+
+    /// Ranks a candidate and keeps the better one, its slots in `slots`.
+    #[inline]
+    fn consider(
+        &mut self,
+        catalog: &Catalog,
+        framed: &Framed<'_>,
+        at: u32,
+        line: &Line,
+        fitted: Option<(usize, Misfit)>,
+        best: &mut Option<Choice>,
+    ) {
+        let Some((shape, misfit)) = fitted else { return };
+        let (rank, exchange, open) = self.rank(catalog, line, framed);
+        let choice = Choice { line: at, shape, misfit, rank, exchange, open };
+        if best.as_ref().is_none_or(|best| choice.key(catalog) > best.key(catalog)) {
+            *best = Some(choice);
+            std::mem::swap(&mut self.slots, &mut self.trial);
+        }
+    }
+
+    /// How well a line's part suits the moment, and whose it is.
+    #[inline]
+    pub(super) fn rank(&self, catalog: &Catalog, line: &Line, framed: &Framed<'_>) -> (u8, Option<u64>, Option<usize>) {
+        let id = |open: usize| self.open.get(open).map(|exchange| exchange.id);
+        match (line.role, line.owner) {
+            (Role::Reply, Some((command, form))) => {
+                if let Some(open) = self.is_open(command, form) {
+                    return (rank::OWNER_OPEN, id(open), Some(open));
+                }
+                match self.is_open_command(command) {
+                    Some(open) => (rank::COMMAND_OPEN, id(open), Some(open)),
+                    None => (rank::NOBODY, None, None),
+                }
+            }
+            (Role::After, Some((command, form))) => {
+                let ended = self.ended.iter().rev().find(|ended| ended.command == command && ended.form == form);
+                let open = self.is_open(command, form);
+                match (ended, open) {
+                    // What is being read goes on, also when the next command of the kind is already there.
+                    (Some(ended), _) if ended.reading => (rank::OWNER_OPEN, Some(ended.id), None),
+                    (_, Some(open)) => (rank::OWNER_OPEN, id(open), Some(open)),
+                    (Some(ended), None) => (rank::OWNER_WAITS, Some(ended.id), None),
+                    (None, None) => (rank::NOBODY, None, None),
+                }
+            }
+            (Role::Later, Some((command, form))) => {
+                let ended =
+                    self.ended.iter().find(|ended| ended.command == command && ended.form == form && !ended.delivered);
+                match (ended, self.is_open(command, form)) {
+                    (Some(ended), _) => (rank::OWNER_WAITS, Some(ended.id), None),
+                    (None, Some(open)) => (rank::OWNER_WAITS, id(open), Some(open)),
+                    (None, None) => {
+                        let again = self.ended.iter().rev().find(|ended| ended.command == command && ended.form == form);
+                        (rank::UNASKED, again.map(|ended| ended.id), None)
+                    }
+                }
+            }
+            (Role::Result, _) => {
+                let failure = !line.ok && is_failure(catalog, line);
+                match self.open.iter().position(|exchange| exchange.takes(catalog, &line.name, failure)) {
+                    Some(open) => (rank::RESULT_TAKEN, id(open), Some(open)),
+                    None => (rank::RESULT_LOOSE, None, None),
+                }
+            }
+            (Role::Progress, _) => {
+                let open = if line.rejects { None } else { self.working() };
+                (rank::UNASKED, open.and_then(id), open)
+            }
+            _ => {
+                let _ = framed;
+                (rank::UNASKED, None, None)
+            }
+        }
+    }
+}
+
+/// `0` and `CONNECT` of `0,CONNECT`.
+fn split_link(content: &[u8]) -> Option<(usize, &[u8])> {
+    let digits = content.iter().take_while(|b| b.is_ascii_digit()).count();
+    if digits > 3 || content.get(digits) != Some(&b',') {
+        return None;
+    }
+    content.get(digits + 1..).map(|words| (digits, words.trim_ascii()))
+}
+
+/// Names with a prefix are compared without case; words are not: `OK` is a result, `ok` is text.
+fn same_words(name: &str, content: &[u8]) -> bool {
+    let name = name.as_bytes();
+    if name.first().is_some_and(u8::is_ascii_alphanumeric) { name == content } else { name.eq_ignore_ascii_case(content) }
+}
+
+/// Results that mean failure whatever the command: `ERROR`, `+CME ERROR`, and whatever the catalog lists as any command's but the first.
+fn is_failure(catalog: &Catalog, line: &Line) -> bool {
+    catalog.results.iter().skip(1).any(|name| *name == line.name) || line.name.ends_with("ERROR")
+}
