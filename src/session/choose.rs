@@ -14,7 +14,6 @@ use crate::syntax::{fields, framing};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Choice {
     pub(super) line: u32,
-    pub(super) shape: usize,
     pub(super) misfit: Misfit,
     pub(super) rank: u8,
     pub(super) exchange: Option<u64>,
@@ -98,19 +97,19 @@ impl Decoder {
                 Pattern::Fields { shapes } => {
                     // A bare name: only where the fields may all be missing.
                     self.trial.clear();
-                    shapes.iter().position(|shape| shape.min == 0).map(|at| (at, 0))
+                    shapes.iter().any(|shape| shape.min == 0).then_some(0)
                 }
                 Pattern::Words if !delimited && same_words(&line.name, content) => {
                     self.trial.clear();
-                    Some((0, 0))
+                    Some(0)
                 }
                 _ => None,
             };
             // Of several that fit, the one whose ranges hold.
-            let fitted = fitted.map(|(shape, misfit)| match misfit {
-                0 if found.len() > 1 && line.catch_all => (shape, CATCH_ALL),
-                0 if found.len() > 1 && !matching::in_range(catalog, framed.bytes, &self.trial) => (shape, OUT_OF_RANGE),
-                _ => (shape, misfit),
+            let fitted = fitted.map(|misfit| match misfit {
+                0 if found.len() > 1 && line.catch_all => CATCH_ALL,
+                0 if found.len() > 1 && !matching::in_range(catalog, framed.bytes, &self.trial) => OUT_OF_RANGE,
+                _ => misfit,
             });
             self.consider(catalog, framed, at, line, fitted, &mut best);
         }
@@ -133,7 +132,7 @@ impl Decoder {
                     let raw = content.get(..digits).unwrap_or_default();
                     let read = matching::read(raw, catalog.param(param), false, Strictness::Module);
                     self.trial.push(Slot { start, end, spec: param, read });
-                    (0, 0)
+                    0
                 });
                 self.consider(catalog, framed, at, line, fitted, &mut best);
             }
@@ -147,7 +146,7 @@ impl Decoder {
                         Pattern::Template { parts } => self.fit_template(catalog, parts, framed),
                         Pattern::Words if same_words(&line.name, content) => {
                             self.trial.clear();
-                            Some((0, 0))
+                            Some(0)
                         }
                         _ => None,
                     };
@@ -169,7 +168,7 @@ impl Decoder {
         let line = catalog.lines.get(at)?;
         self.trial.clear();
         let mut best = None;
-        self.consider(catalog, framed, at as u32, line, Some((0, 0)), &mut best);
+        self.consider(catalog, framed, at as u32, line, Some(0), &mut best);
         best
     }
 
@@ -188,7 +187,7 @@ impl Decoder {
                 let Pattern::Free { shapes } = &line.pattern else { continue };
                 self.spans.clear();
                 fields::split(framed.bytes, framed.start, framed.end, catalog.escapes, &mut self.spans);
-                let fitted = self.fit_shapes(catalog, shapes, framed.bytes, line).filter(|fitted| fitted.1 == 0);
+                let fitted = self.fit_shapes(catalog, shapes, framed.bytes, line).filter(|misfit| *misfit == 0);
                 self.consider(catalog, framed, at, line, fitted, &mut best);
             }
             if best.is_some() {
@@ -206,7 +205,7 @@ impl Decoder {
         shapes: &[crate::catalog::Shape],
         bytes: &[u8],
         line: &Line,
-    ) -> Option<(usize, Misfit)> {
+    ) -> Option<Misfit> {
         let mut best: Option<(usize, Misfit)> = None;
         for (at, shape) in shapes.iter().enumerate() {
             let misfit = matching::fit(catalog, shape, bytes, &self.spans, Strictness::Module, &mut self.trial);
@@ -228,10 +227,10 @@ impl Decoder {
             let scope = Scope { state: &self.state, params: Params { bytes, slots: &self.trial, catalog } };
             when.expr.eval(&scope) == Some(false)
         });
-        Some((at, misfit + if off { 2 } else { 0 }))
+        Some(misfit + if off { 2 } else { 0 })
     }
 
-    fn fit_template(&mut self, catalog: &Catalog, parts: &[Part], framed: &Framed<'_>) -> Option<(usize, Misfit)> {
+    fn fit_template(&mut self, catalog: &Catalog, parts: &[Part], framed: &Framed<'_>) -> Option<Misfit> {
         self.trial.clear();
         let content = framed.content();
         let mut at = 0;
@@ -262,7 +261,7 @@ impl Decoder {
                 }
             }
         }
-        (at == content.len()).then_some((0, misfit))
+        (at == content.len()).then_some(misfit)
     }
 
     /// Ranks a candidate and keeps the better one, its slots in `slots`.
@@ -273,12 +272,12 @@ impl Decoder {
         framed: &Framed<'_>,
         at: u32,
         line: &Line,
-        fitted: Option<(usize, Misfit)>,
+        fitted: Option<Misfit>,
         best: &mut Option<Choice>,
     ) {
-        let Some((shape, misfit)) = fitted else { return };
+        let Some(misfit) = fitted else { return };
         let (rank, exchange, open) = self.rank(catalog, line, framed);
-        let choice = Choice { line: at, shape, misfit, rank, exchange, open };
+        let choice = Choice { line: at, misfit, rank, exchange, open };
         if best.as_ref().is_none_or(|best| choice.key(catalog) > best.key(catalog)) {
             *best = Some(choice);
             std::mem::swap(&mut self.slots, &mut self.trial);

@@ -39,7 +39,7 @@ impl Decoder {
             if head.separator != counted.separator {
                 head = Heads::scan(rest, start + name_len + 1, counted.separator, &mut self.heads);
             }
-            for (number, shape) in shapes.iter().enumerate().rev() {
+            for shape in shapes.iter().rev() {
                 let (end, complete) = match head.end(catalog, shape, rest, &self.heads) {
                     Some(Ok(end)) => (end, true),
                     Some(Err(())) => (rest.len(), false),
@@ -57,7 +57,7 @@ impl Decoder {
                 });
                 let framed = Framed { bytes: rest, start, end, ending: None };
                 let (rank, exchange, open) = self.rank(catalog, line, &framed);
-                let choice = Choice { line: at, shape: number, misfit: if off { 2 } else { 0 }, rank, exchange, open };
+                let choice = Choice { line: at, misfit: if off { 2 } else { 0 }, rank, exchange, open };
                 if !complete {
                     let key = choice.key(catalog);
                     if unfinished.is_none_or(|most| key > most) {
