@@ -2,12 +2,14 @@
 //!
 //! As bytes it is what a fuzzer mutates well: no lengths, so that a byte put in moves nothing but what stands behind it.
 
+use std::fmt;
 use std::io::Cursor;
 use std::sync::Arc;
 
 use super::CATALOGS;
 use crate::capture::{self, CaptureError, Format};
 use crate::catalog::Catalog;
+use crate::escape::escape;
 use crate::session::Options;
 use crate::{Sender, Time};
 
@@ -31,8 +33,8 @@ pub struct Chunk {
     pub bytes: Vec<u8>,
 }
 
-/// A session to be decoded.
-#[derive(Clone, Debug)]
+/// A session to be decoded. Shown as a transcript: what breaks a law can be kept as it is printed.
+#[derive(Clone)]
 pub struct Conversation {
     /// What it is decoded by.
     pub catalog: Arc<Catalog>,
@@ -151,6 +153,29 @@ impl Conversation {
             }
         }
         joined
+    }
+}
+
+impl fmt::Debug for Conversation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "\n# dialect: {}", self.catalog.name)?;
+        if let Some(model) = &self.options.model {
+            writeln!(f, "# model: {model}")?;
+        }
+        if self.options.from_boot {
+            writeln!(f, "# start: boot")?;
+        }
+        if self.options.unordered {
+            writeln!(f, "# the order of host's against module's bytes is not known")?;
+        }
+        for chunk in &self.chunks {
+            if let Some(time) = chunk.time {
+                write!(f, "@{time:.9} ")?;
+            }
+            let arrow = if chunk.from == Sender::Host { '>' } else { '<' };
+            writeln!(f, "{arrow} {}", escape(&chunk.bytes))?;
+        }
+        Ok(())
     }
 }
 

@@ -80,8 +80,9 @@ impl Decoder {
         let mut hash = NameHash::START;
         let mut name_len = 0;
         let mut stop = None;
-        for &byte in body.iter().take(NAME_MAX) {
-            if matches!(byte, b':' | b',' | b'=' | b'\r' | b'\n') {
+        for &byte in body.get(..NAME_MAX).unwrap_or(body) {
+            // All five ends of a name are below `>`; most bytes of a name are not.
+            if byte < b'>' && matches!(byte, b':' | b',' | b'=' | b'\r' | b'\n') {
                 stop = Some(byte);
                 break;
             }

@@ -4,7 +4,7 @@ use nom::branch::alt;
 use nom::bytes::complete::{is_not, tag, take_till, take_while_m_n};
 use nom::character::complete::{char, space0};
 use nom::combinator::{all_consuming, map, map_opt, opt, recognize};
-use nom::multi::{separated_list0, separated_list1};
+use nom::multi::separated_list0;
 use nom::sequence::{delimited, preceded, separated_pair};
 use nom::{IResult, Parser};
 
@@ -81,9 +81,27 @@ fn hex_pair(input: &[u8]) -> IResult<&[u8], u8> {
 
 /// A MAC address: six pairs of hex digits with `:` or `-` in between.
 pub(crate) fn mac(raw: &[u8]) -> Option<[u8; 6]> {
-    let separator = alt((char(':'), char('-')));
-    let (_, pairs) = all_consuming(separated_list1(separator, hex_pair)).parse(raw).ok()?;
-    pairs.try_into().ok()
+    let mut mac = [0; 6];
+    if raw.len() != 17 {
+        return None;
+    }
+    for (byte, group) in mac.iter_mut().zip(raw.chunks(3)) {
+        match *group {
+            [high, low, b':' | b'-'] | [high, low] => *byte = nibble(high)? << 4 | nibble(low)?,
+            _ => return None,
+        }
+    }
+    Some(mac)
+}
+
+#[inline]
+fn nibble(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
 }
 
 /// Pairs of hex digits and nothing else.
