@@ -304,35 +304,19 @@ fn group(criterion: &mut Criterion, name: &str, traffic: &Traffic, pieces: &[Pie
     let events = module_events + if host_bytes > 0 { host_events } else { 0 };
     let all = (events, bytes);
 
-    // What is measured is right in more than its size: the lines are JSON and give back the bytes.
-    let lines = measure::all_lines(&catalog, pieces);
-    let mut events_seen = 0;
-    for line in lines.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
-        let line: serde_json::Value = serde_json::from_slice(line).unwrap();
-        assert_eq!(line["type"], "event", "{line}");
-        let mut text = Vec::new();
-        atscope::escape::unescape(line["text"].as_str().unwrap().as_bytes(), &mut text).unwrap();
-        let side = traffic.side(if line["from"] == "host" { Sender::Host } else { Sender::Module });
-        if events_seen % 101 == 0 {
-            assert!(side[line["offset"].as_u64().unwrap() as usize..].starts_with(&text));
-        }
-        events_seen += 1;
-    }
-    assert_eq!(events_seen, events);
-    let (told, used) = measure::atat(traffic.dialect, pieces);
-    eprintln!(
-        "{name}: {bytes} bytes, {:.0} % payload, {events} events; atat tells {told} of the module's {module_events}",
-        traffic.payload as f64 * 100.0 / traffic.size() as f64,
-    );
     let feeds = pieces.iter().flat_map(|piece| piece.2).filter(|&&byte| byte == b'\n').count() as u64;
     let framed = measure::framing(&module);
     assert_eq!(framed.1, module.len() as u64);
 
+    let payload = traffic.payload as f64 * 100.0 / traffic.size() as f64;
+    eprintln!("{name}: {bytes} bytes, {events} events; {payload:.0} % of the session is payload");
     let mut group: BenchmarkGroup<'_, WallTime> = criterion.benchmark_group(name);
     group.throughput(Throughput::Bytes(bytes));
     group.bench_function("split", |b| b.iter(|| assert_eq!(measure::split(black_box(pieces)), (feeds, bytes))));
     group.throughput(Throughput::Bytes(module.len() as u64));
     group.bench_function("atat", |b| {
+        let (told, used) = measure::atat(traffic.dialect, pieces);
+        eprintln!("{name}: atat tells {told} of the module's {module_events} events");
         b.iter(|| assert_eq!(measure::atat(traffic.dialect, black_box(pieces)), (told, used)));
     });
     if !name.ends_with("16") {
@@ -345,9 +329,26 @@ fn group(criterion: &mut Criterion, name: &str, traffic: &Traffic, pieces: &[Pie
         b.iter(|| assert_eq!(measure::check(&catalog, black_box(pieces)), (all, [0; 3])));
     });
     group.bench_function("jsonl", |b| {
+        let lines = measure::all_lines(&catalog, pieces);
+        assert_eq!(lines_of(&lines, traffic), events);
         b.iter(|| assert_eq!(measure::jsonl(&catalog, black_box(pieces)), (all, lines.len() as u64)));
     });
     group.finish();
+}
+
+/// Counts JSON lines, each an event whose text is what stands at its place: what is measured is right in more than its size.
+fn lines_of(lines: &[u8], traffic: &Traffic) -> u64 {
+    let (mut events, sides) = (0, [Sender::Host, Sender::Module].map(|sender| traffic.side(sender)));
+    for line in lines.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
+        let line: serde_json::Value = serde_json::from_slice(line).unwrap();
+        assert_eq!(line["type"], "event", "{line}");
+        let mut text = Vec::new();
+        atscope::escape::unescape(line["text"].as_str().unwrap().as_bytes(), &mut text).unwrap();
+        let side = &sides[usize::from(line["from"] == "module")];
+        assert!(side[line["offset"].as_u64().unwrap() as usize..].starts_with(&text), "{line}");
+        events += 1;
+    }
+    events
 }
 
 fn main() {

@@ -134,9 +134,10 @@ fn main() {
     group(&mut criterion, "saleae", table(&traffic), both);
     group(&mut criterion, "raw", module, [0, both[1]]);
     let log = traffic.chunks.iter().flat_map(|chunk| &chunk.bytes).copied().collect();
-    // In a terminal log the host's data cannot be told from what the module says: only its commands are the host's.
-    let commands = traffic.chunks.iter().filter(|chunk| chunk.from == Sender::Host && chunk.bytes.ends_with(b"\r\n"));
-    let commands: usize = commands.map(|chunk| chunk.bytes.len()).sum();
+    // A terminal log does not tell the host's data from what the module says, nor a command behind data that ends no line.
+    let behind_a_line = traffic.chunks.windows(2).filter(|pair| pair[0].bytes.ends_with(b"\n")).map(|pair| &pair[1]);
+    let commands = behind_a_line.filter(|chunk| chunk.from == Sender::Host).map(|chunk| chunk.bytes.len()).sum::<usize>();
+    let commands = commands + traffic.chunks[0].bytes.len();
     group(&mut criterion, "mixed", log, [commands, traffic.size() - commands]);
     criterion.final_summary();
     common::table(start, &["split", "pcap-file"]);

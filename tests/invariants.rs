@@ -274,7 +274,7 @@ fn endless_input_is_taken_piece_by_piece() {
     for (start, pattern) in cases {
         for from in [Sender::Host, Sender::Module] {
             let catalog = Arc::clone(CATALOGS.iter().find(|catalog| &*catalog.name == "esp-at").unwrap());
-            let chunks = vec![Chunk { from, time: None, bytes: long(start, pattern, 200_000) }];
+            let chunks = vec![Chunk { from, time: None, bytes: long(start, pattern, 100_000) }];
             Conversation { catalog, options: Options::default(), chunks }.decodes(&[1, 4096]);
         }
     }
@@ -303,8 +303,8 @@ fn endless_input_within_an_exchange() {
             let chunk = |from, bytes| Chunk { from, time: None, bytes };
             let chunks = vec![
                 chunk(host, open.as_bytes().to_vec()),
-                chunk(module, long(start, pattern, 40_000)),
-                chunk(host, long("", b"data\r\n", 40_000)),
+                chunk(module, long(start, pattern, 6_000)),
+                chunk(host, long("", b"data\r\n", 6_000)),
                 chunk(module, b"\r\nSEND OK\r\n".to_vec()),
             ];
             Conversation { catalog, options: Options::default(), chunks }.checks(&[1, 500]);

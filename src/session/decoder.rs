@@ -21,7 +21,7 @@ use crate::{Sender, Time};
 pub(crate) const LINE_MAX: usize = 64 * 1024;
 
 /// Most blank bytes ahead of a line.
-pub(crate) const LEAD_MAX: usize = 4096;
+pub(crate) const LEAD_MAX: usize = crate::syntax::framing::LEAD_MAX;
 
 /// Size of a payload's parts.
 pub const PART: usize = 1024 * 1024;

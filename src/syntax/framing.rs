@@ -34,11 +34,15 @@ pub struct Line<'a> {
     pub ending: Ending,
 }
 
-/// Length of the blanks ahead of a line: line ends, and lines of nothing but spaces.
+/// The most blanks that are looked at ahead of a line: what waits for its line is looked at whenever a byte comes.
+pub const LEAD_MAX: usize = 1024;
+
+/// Length of the blanks ahead of a line: line ends, and lines of nothing but spaces. Looks no further than one byte
+/// beyond [`LEAD_MAX`].
 #[inline]
 pub fn lead(input: &[u8]) -> usize {
     let mut len = 0;
-    for (at, &byte) in input.iter().enumerate() {
+    for (at, &byte) in input.iter().take(LEAD_MAX + 1).enumerate() {
         match byte {
             b'\r' | b'\n' => len = at + 1,
             b' ' | b'\t' => {}

@@ -91,7 +91,7 @@ fn list(spec: &ParamSpec) -> String {
             StateValue::Int(number) => number.to_string(),
             StateValue::Word(word) => word.to_string(),
         };
-        if label.is_empty() { value } else { format!("{value} ({label})") }
+        if label.is_empty() || **label == *value { value } else { format!("{value} ({label})") }
     };
     let shown: Vec<String> = spec.labels.iter().take(12).map(one).collect();
     let more = if spec.labels.len() > 12 { ", …" } else { "" };
