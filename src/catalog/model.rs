@@ -490,6 +490,10 @@ pub struct ParamSpec {
     pub note: Option<Box<str>>,
     /// Differs from run to run.
     pub volatile: bool,
+    /// What a text must start with, in any case; empty: anything.
+    pub starts: Vec<Box<str>>,
+    /// Only these models have it; empty: all.
+    pub only: Vec<u16>,
     /// What models document instead: model and position in [`Catalog::params`].
     pub models: Vec<(u16, u32)>,
 }

@@ -1,6 +1,6 @@
 //! Reads the description of one parameter.
 
-use super::load::Builder;
+use super::load::{Builder, boxed};
 use super::model::*;
 use super::source::{Item, Scalar, Source, Table, parse_int};
 
@@ -10,7 +10,7 @@ const KINDS: [&str; 13] = [
 ];
 
 const KNOWN: &str = "int, hex, float, values, bits, string, text, hexstring, mac, ip, host, code, list, data, any, unit, default, \
-                     title, note, quoted, volatile, models, as";
+                     title, note, quoted, volatile, models, as, starts, only";
 
 /// Reads a description; gives its position in the catalog.
 pub(super) fn read(builder: &mut Builder, src: &mut Source<'_>, name: &str, mut table: Table<'_>) -> Option<u32> {
@@ -89,6 +89,8 @@ fn one(builder: &mut Builder, src: &mut Source<'_>, name: &str, mut table: Table
         title: table.text(src, "title").map(Into::into),
         note: table.text(src, "note").map(Into::into),
         volatile: table.flag(src, "volatile").unwrap_or(false),
+        starts: boxed(table.texts(src, "starts")),
+        only: builder.model_list(src, &mut table, "only"),
         models: Vec::new(),
         kind,
     };

@@ -143,6 +143,8 @@ fn list_param(scope: &mut Scope<'_>, name: &str) -> u32 {
         title: None,
         note: None,
         volatile: false,
+        starts: Vec::new(),
+        only: Vec::new(),
         models: Vec::new(),
     })
 }

@@ -4,6 +4,7 @@
 
 use super::decoder::Decoder;
 use super::event::{Params, Read, Slot};
+use super::exchange::later_bit;
 use super::matching::{self, Misfit, NO_FIT, Strictness};
 use super::module::Framed;
 use super::state::Scope;
@@ -29,8 +30,11 @@ impl Choice {
     pub(super) fn key(&self, catalog: &Catalog) -> (u8, u8, std::cmp::Reverse<Misfit>, bool) {
         let manual = catalog.lines.get(self.line as usize).is_some_and(|line| line.profile.is_none());
         let fit = match self.misfit {
-            0 => 2,
-            OUT_OF_RANGE | CATCH_ALL => 1,
+            // It fits, but nobody asked: who waits for such a line has it, though it is broken.
+            0 | OUT_OF_RANGE | CATCH_ALL if self.rank == rank::NOBODY => 1,
+            0 => 3,
+            OUT_OF_RANGE | CATCH_ALL => 2,
+            _ if self.rank >= rank::COMMAND_OPEN => 1,
             _ => 0,
         };
         (fit, self.rank, std::cmp::Reverse(self.misfit), manual)
@@ -310,20 +314,29 @@ impl Decoder {
                 }
             }
             (Role::Later, Some((command, form))) => {
-                let ended =
-                    self.ended.iter().find(|ended| ended.command == command && ended.form == form && !ended.delivered);
+                // The newest one: of an older one the result was lost.
+                let bit = later_bit(catalog, line);
+                let ended = self
+                    .ended
+                    .iter()
+                    .rev()
+                    .find(|ended| ended.command == command && ended.form == form)
+                    .filter(|ended| ended.delivered & bit == 0);
                 match (ended, self.is_open(command, form)) {
                     (Some(ended), _) => (rank::OWNER_WAITS, Some(ended.id), None),
                     (None, Some(open)) => (rank::OWNER_WAITS, id(open), Some(open)),
-                    (None, None) => {
-                        let again = self.ended.iter().rev().find(|ended| ended.command == command && ended.form == form);
-                        (rank::UNASKED, again.map(|ended| ended.id), None)
-                    }
+                    // It came already: again, it is nobody's.
+                    (None, None) => (rank::UNASKED, None, None),
                 }
             }
             (Role::Result, _) => {
                 let failure = !line.ok && is_failure(catalog, line);
-                match self.open.iter().position(|exchange| exchange.takes(catalog, &line.name, failure)) {
+                let taker = |rejected: bool| {
+                    self.open
+                        .iter()
+                        .position(|exchange| exchange.rejected == rejected && exchange.takes(catalog, &line.name, failure))
+                };
+                match taker(false).or_else(|| taker(true)) {
                     Some(open) => (rank::RESULT_TAKEN, id(open), Some(open)),
                     None => (rank::RESULT_LOOSE, None, None),
                 }

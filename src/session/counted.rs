@@ -111,7 +111,11 @@ impl Decoder {
     pub(super) fn module_data<O: Observer>(&mut self, catalog: &Catalog, rest: &[u8], data: Data, settle: bool, obs: &mut O) -> usize {
         let size = data.part_size();
         match self.settle_doubt(catalog, rest, data, settle) {
-            Some(Doubt::Gone) => {}
+            Some(Doubt::Gone) => {
+                for (notice, time) in std::mem::take(&mut self.settled) {
+                    obs.notice(notice, time, catalog);
+                }
+            }
             Some(Doubt::Cut(cut)) => {
                 return self.cut_data(catalog, rest, cut, data, "the host went on, and the module answers it", obs);
             }
@@ -126,8 +130,18 @@ impl Decoder {
             // What follows tells whether the count was true.
             match self.plausible(catalog, rest.get(size..).unwrap_or_default(), settle) {
                 None => return 0,
-                Some(Behind::Fine) => {}
+                Some(Behind::Fine) => {
+                    // The line may still have begun within the data.
+                    let behind = rest.get(size..).unwrap_or_default();
+                    let glued = behind.first().is_some_and(|b| !b"\r\n".contains(b));
+                    if glued && let Some(cut) = self.straddles(catalog, rest, size) {
+                        return self.cut_data(catalog, rest, cut, data, "a line begins within the data", obs);
+                    }
+                }
                 Some(Behind::Senseless(end)) => {
+                    if let Some(cut) = self.straddles(catalog, rest, size) {
+                        return self.cut_data(catalog, rest, cut, data, "a line begins within the data", obs);
+                    }
                     let window = rest.get(..size + end).unwrap_or(rest);
                     if let Some(cut) = self.lost_in(catalog, window, size, data) {
                         return self.cut_data(catalog, rest, cut, data, "the data that follows makes no sense", obs);
@@ -140,7 +154,7 @@ impl Decoder {
             self.side(Sender::Module).phase = Phase::Data(Data { left, part: data.part + 1, doubt: None, ..data });
         } else {
             self.side(Sender::Module).phase = Phase::Lines;
-            self.surplus(catalog, rest.get(size..).unwrap_or_default(), data, seq, obs);
+            return size + self.surplus(catalog, rest.get(size..).unwrap_or_default(), data, seq, obs);
         }
         size
     }

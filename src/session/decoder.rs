@@ -153,6 +153,12 @@ pub(crate) struct Decoder {
     pub(super) early: Option<Notice>,
     /// Exchanges from this one on were opened at this place of the module's stream: a reset ahead of it is none of theirs.
     pub(super) spared: Option<(u64, u64)>,
+    /// The newest exchange with data that has ended.
+    pub(super) last_data: Option<u64>,
+    /// Overlaps that may be none: the result may lie in data whose count is in doubt.
+    pub(super) doubted: Vec<(Notice, Option<Time>)>,
+    /// Those of them that hold after all.
+    pub(super) settled: Vec<(Notice, Option<Time>)>,
     /// Notices that hold only if the module's side was recorded.
     pub(super) held: Vec<(Notice, Option<Time>)>,
     /// The last exchange ended in words of the firmware's own.
@@ -197,6 +203,9 @@ impl Decoder {
             booting: false,
             early: None,
             spared: None,
+            last_data: None,
+            doubted: Vec::new(),
+            settled: Vec::new(),
             held: Vec::new(),
             loose_end: false,
             newest: None,
@@ -363,7 +372,13 @@ impl Decoder {
         self.seq += 1;
         let side = self.side(from);
         let offset = side.base;
-        let time = side.time_at(offset);
+        // The blank line ahead of a line may be older than the line.
+        let blank = match kind {
+            EventKind::Payload { .. } | EventKind::Passthrough | EventKind::Noise => 0,
+            _ if side.times.len() > 1 => crate::syntax::framing::lead(bytes).min(bytes.len().saturating_sub(1)),
+            _ => 0,
+        };
+        let time = side.time_at(offset + blank as u64);
         side.base += bytes.len() as u64;
         side.clear = 0;
         let known = facts(Facts {
@@ -441,7 +456,7 @@ impl Decoder {
                     self.ended.pop_front();
                 }
                 let command = part.command.unwrap_or_default();
-                self.ended.push_back(Ended { id: exchange.id, command, form: part.form, delivered: false, reading: false });
+                self.ended.push_back(Ended { id: exchange.id, command, form: part.form, delivered: exchange.delivered, reading: false });
             }
         }
         let id = exchange.id;
@@ -498,7 +513,7 @@ impl Decoder {
         let mut before = 0;
         while before < at {
             let silent = self.open.get(before).is_some_and(|exchange| {
-                !exchange.answered && matches!(exchange.stage, Stage::Answer | Stage::Prompt(false))
+                matches!(exchange.stage, Stage::Answer | Stage::Prompt(false)) && !exchange.rejected
             });
             if silent {
                 self.lose_exchange(before, "a later command was answered", obs);

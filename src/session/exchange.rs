@@ -5,7 +5,7 @@
 use super::event::Form;
 use super::state::Change;
 use crate::Time;
-use crate::catalog::{Catalog, FormSpec, Sends};
+use crate::catalog::{Catalog, FormSpec, Line, Sends};
 
 /// How far an exchange is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +52,10 @@ pub(crate) struct Exchange {
     pub(crate) declared: Option<u64>,
     /// The prompt came.
     pub(crate) prompted: bool,
+    /// The module refused it with `busy`; it may still be the one that is worked on.
+    pub(crate) rejected: bool,
+    /// Which lines of its delayed result came ahead of its final result.
+    pub(crate) delivered: u32,
     /// Documented maximum response time in milliseconds.
     pub(crate) timeout: Option<u64>,
     /// The data phase's command, by its place in `parts`.
@@ -76,6 +80,8 @@ impl Default for Exchange {
             changes: Vec::new(),
             declared: None,
             prompted: false,
+            rejected: false,
+            delivered: 0,
             timeout: None,
             data_part: None,
         }
@@ -96,6 +102,8 @@ impl Exchange {
         self.changes.clear();
         self.declared = None;
         self.prompted = false;
+        self.rejected = false;
+        self.delivered = 0;
         self.timeout = None;
         self.data_part = None;
     }
@@ -175,14 +183,22 @@ pub(crate) fn spec_of(catalog: &Catalog, part: PartOf) -> Option<&FormSpec> {
     catalog.commands.get(part.command? as usize)?.form(part.form)
 }
 
+/// The bit of a line among its form's delayed results.
+pub(crate) fn later_bit(catalog: &Catalog, line: &Line) -> u32 {
+    let Some((command, form)) = line.owner else { return 0 };
+    let lines = spec_of(catalog, PartOf { command: Some(command), form }).map_or(&[][..], |spec| &spec.later);
+    let at = lines.iter().position(|&at| catalog.lines.get(at as usize).is_some_and(|other| std::ptr::eq(other, line)));
+    at.map_or(0, |at| 1 << at.min(31))
+}
+
 /// A command that has ended, for what may still come of it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ended {
     pub(crate) id: u64,
     pub(crate) command: u32,
     pub(crate) form: Form,
-    /// Its delayed result came.
-    pub(crate) delivered: bool,
+    /// Which lines of its delayed result came: a bit for each of the form's `later`.
+    pub(crate) delivered: u32,
     /// Data of it came, and no end mark yet.
     pub(crate) reading: bool,
 }

@@ -83,6 +83,12 @@ impl Decoder {
         if junk > 0 && line.content.get(junk..).is_some_and(command::is_command) {
             return self.host_noise(catalog, rest, start + junk, obs);
         }
+        // More data than announced, with the next command glued to it.
+        if self.after_data.is_some()
+            && let Some(at) = memchr::memmem::find(line.content, b"AT+").filter(|&at| at > 0)
+        {
+            return self.host_noise(catalog, rest, start + at, obs);
+        }
         let len = line.bytes.len();
         self.host_noise(catalog, rest, len, obs)
     }
@@ -93,7 +99,7 @@ impl Decoder {
         if let Some((of, declared)) = self.after_data.take()
             && framing::lead(bytes) < bytes.len()
         {
-            let actual = declared + bytes.len() as u64;
+            let actual = declared + bytes.trim_ascii_end().len() as u64;
             let from = Sender::Host;
             self.notice(Notice::PayloadLength { seq, exchange: of.exchange, from, declared, actual, more: true }, obs);
         }
@@ -169,7 +175,10 @@ impl Decoder {
         if let Some(ends) = ends {
             let window = rest.get(..size.min(rest.len())).unwrap_or(rest);
             let from = clear.saturating_sub(ends.len());
-            if let Some(at) = memchr::memmem::find(window.get(from..).unwrap_or_default(), ends) {
+            let found = memchr::memmem::find_iter(window.get(from..).unwrap_or_default(), ends)
+                // A backslash ahead makes it data.
+                .find(|&at| window.get(..from + at).is_some_and(|ahead| ahead.iter().rev().take_while(|&&b| b == b'\\').count() % 2 == 0));
+            if let Some(at) = found {
                 let bytes = rest.get(..from + at + ends.len()).unwrap_or(rest);
                 self.keep_sent(data.of, bytes);
                 let seq = self.give_payload(catalog, Sender::Host, bytes, Some(data), data.of, obs);
@@ -218,6 +227,9 @@ impl Decoder {
         if let Some(exchange) = self.open.iter_mut().find(|exchange| Some(exchange.id) == of.exchange) {
             exchange.stage = Stage::Sent;
             exchange.ended = now;
+        } else {
+            // Data that was refused: the module may take it for a command, and refuse that, too.
+            self.loose_end = true;
         }
     }
 
@@ -339,6 +351,9 @@ impl Decoder {
         let last = side.base + line.bytes.len() as u64 - 1;
         exchange.ended = side.time_ahead(last);
         self.close_quiet_data(catalog);
+        while let Some(at) = self.open.iter().position(|exchange| exchange.rejected) {
+            self.close_exchange(at, false);
+        }
         let before = match self.open.back() {
             Some(open) => Some((open.id, open.seq)),
             None => None,
@@ -361,7 +376,14 @@ impl Decoder {
         self.open_exchange(exchange);
         if let Some((before, before_seq)) = before {
             let notice = Notice::Overlap { seq: first_seq, exchange: id, before, before_seq };
-            self.notice_or_hold(notice, obs);
+            // Its result may lie in the module's data, if that is shorter than announced.
+            if matches!(self.side(Sender::Module).phase, Phase::Data(_)) {
+                if self.doubted.len() < 64 {
+                    self.doubted.push((notice, self.now));
+                }
+            } else {
+                self.notice_or_hold(notice, obs);
+            }
         }
     }
 

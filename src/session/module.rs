@@ -2,6 +2,7 @@
 
 use super::choose::Choice;
 use super::counted::{Head, count_of};
+use super::exchange::later_bit;
 use super::decoder::{Data, Decoder, LEAD_MAX, LINE_MAX, Of, Owner, PART, Phase};
 use super::event::{EventKind, Form, Name, Param, Params, Slot};
 use super::exchange::Stage;
@@ -327,6 +328,7 @@ impl Decoder {
             Role::Reply | Role::After => {
                 if let Some(exchange) = open.and_then(|at| self.open.get_mut(at)) {
                     exchange.answered = true;
+                    exchange.rejected = false;
                     let over = exchange.specs(catalog).any(|spec| spec.replies_only);
                     if let Some(at) = open.filter(|_| over) {
                         self.succeed(catalog, at);
@@ -354,8 +356,12 @@ impl Decoder {
                 }
             }
             Role::Later => {
+                let bit = later_bit(catalog, line);
                 if let Some(ended) = self.ended.iter_mut().find(|ended| Some(ended.id) == choice.exchange) {
-                    ended.delivered = true;
+                    ended.delivered |= bit;
+                }
+                if let Some(exchange) = open.and_then(|at| self.open.get_mut(at)) {
+                    exchange.delivered |= bit;
                 }
             }
             Role::Progress if line.rejects => self.reject_newest(),
@@ -367,11 +373,14 @@ impl Decoder {
 
     /// `busy p...`: the newest command gets no other answer.
     fn reject_newest(&mut self) {
-        let fresh = self.open.back().is_some_and(|exchange| {
-            !exchange.answered && matches!(exchange.stage, Stage::Answer | Stage::Prompt(false))
-        });
-        if fresh {
-            self.close_exchange(self.open.len() - 1, false);
+        // Alone, it is refused only if nothing else was sent that could be.
+        let alone = self.open.len() == 1 && !self.side(Sender::Host).carry.is_empty();
+        if let Some(exchange) = self.open.back_mut()
+            && !alone
+            && !exchange.answered
+            && matches!(exchange.stage, Stage::Answer | Stage::Prompt(false))
+        {
+            exchange.rejected = true;
         }
     }
 
@@ -443,8 +452,11 @@ impl Decoder {
     fn result<O: Observer>(&mut self, catalog: &Catalog, framed: &Framed<'_>, line: &Line, choice: Choice, obs: &mut O) {
         let open = match choice.open {
             Some(open) => Some(open),
-            // Nobody waits for it; a plain failure or success still ends what is there.
-            None => self.open.iter().position(|_| catalog.results.contains(&line.name)),
+            // Nobody waits for it; a plain failure or success still ends what is there, and so does a result that can be no other's.
+            None => self.open.iter().position(|exchange| {
+                catalog.results.contains(&line.name)
+                    || self.open.len() == 1 && self.last_data.is_none_or(|last| last + 2 < exchange.id)
+            }),
         };
         let taken = choice.open.is_some();
         if let Some(id) = open.and_then(|open| self.open.get(open)).map(|exchange| exchange.id) {
@@ -457,7 +469,7 @@ impl Decoder {
             params.iter().find(|param| param.spec().is_some_and(|spec| spec.name_id == name_id))
         });
         let code: Option<Param<'_>> = code.or_else(|| params.at(0));
-        let offset = self.side(Sender::Module).base;
+        let offset = self.side(Sender::Module).base + framed.start as u64;
         let time = self.side(Sender::Module).time_at(offset);
         let exchange = open.and_then(|open| self.open.get(open));
         let asked = exchange.and_then(|exchange| exchange.ended);
@@ -512,6 +524,7 @@ impl Decoder {
             Stage::Data | Stage::Sent if ok && !self.ends_data(catalog, open, &line.name) => return,
             // The host did not wait for the prompt that comes behind this `OK`.
             Stage::Data | Stage::Sent if ok && !exchange.prompted && exchange.accepts_first(catalog) => return,
+            Stage::Sent | Stage::Data => self.last_data = Some(exchange.id),
             Stage::Prompt(_) if !ok => {
                 let owner = Owner::Command(exchange.data_part.and_then(|at| exchange.parts.get(at)).and_then(|p| p.command));
                 self.refused = Some((Of { exchange: Some(exchange.id), owner }, exchange.declared));
@@ -572,7 +585,7 @@ impl Decoder {
         self.flush_host_data(catalog, None, false, obs);
         let asked = self.restart_asked(catalog);
         // What was asked after the reset, though it is read only now, lives on.
-        let spared = self.spared.filter(|spared| spared.1 > self.side(Sender::Module).base).map_or(u64::MAX, |spared| spared.0);
+        let spared = self.spared.filter(|spared| spared.1 >= self.side(Sender::Module).base).map_or(u64::MAX, |spared| spared.0);
         let mut open = 0;
         while self.open.front().is_some_and(|exchange| exchange.id < spared) {
             self.close_exchange(0, false);
@@ -611,6 +624,11 @@ impl Decoder {
         }
         if is_noise(content) {
             self.give(catalog, Sender::Module, framed.bytes, None, EventKind::Noise, obs);
+            return;
+        }
+        // The host's side was not recorded: a command is an echo.
+        if !self.host_seen && crate::syntax::command::is_command(content) && !content.contains(&b' ') {
+            self.give(catalog, Sender::Module, framed.bytes, None, EventKind::Echo, obs);
             return;
         }
         self.tell_by_text(catalog, content);

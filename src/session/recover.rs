@@ -45,12 +45,15 @@ impl Decoder {
             let cut = self.peel(catalog, rest.get(..doubt).unwrap_or(rest)).unwrap_or(doubt);
             let cut = self.banner_in(catalog, rest.get(..cut).unwrap_or(rest)).unwrap_or(cut);
             self.spared = Some((exchange, self.side(Sender::Module).base + doubt as u64));
+            self.doubted.clear();
             return Some(Doubt::Cut(cut));
         }
         if line.is_none() && settle && behind.len() < 4096 {
             return None;
         }
         self.side(Sender::Module).phase = Phase::Data(Data { doubt: None, ..data });
+        let doubted = std::mem::take(&mut self.doubted);
+        self.settled.extend(doubted);
         Some(Doubt::Gone)
     }
 
@@ -176,19 +179,21 @@ impl Decoder {
             return Some(Behind::Fine);
         }
         let window = body.get(..body.len().min(256)).unwrap_or(body);
+        let unclear = !settle && window.len() < 256;
         let stop = window.iter().position(|b| b":,=\r\n".contains(b));
-        let unclear = || match (window.len() >= 256, settle) {
-            (true, _) => Some(Behind::Senseless(start + window.len())),
-            (false, true) => Some(Behind::Fine),
-            (false, false) => None,
-        };
-        let Some(stop) = stop else { return unclear() };
+        if stop.is_none() && unclear {
+            return None;
+        }
+        let stop = stop.unwrap_or(window.len());
         let name = window.get(..stop).unwrap_or_default().trim_ascii();
         if !catalog.line_index.find(name).is_empty() {
             return Some(Behind::Fine);
         }
         let end = window.iter().position(|b| b"\r\n".contains(b));
-        let Some(end) = end else { return unclear() };
+        if end.is_none() && unclear {
+            return None;
+        }
+        let end = end.unwrap_or(window.len());
         let content = window.get(..end).unwrap_or_default().trim_ascii();
         let word = content.split(|&b| b == b' ').next().unwrap_or_default();
         let digits = content.iter().take_while(|b| b.is_ascii_digit()).count();
@@ -253,13 +258,44 @@ impl Decoder {
     }
 
     /// More data than announced: text that is glued to its end and means nothing.
-    pub(super) fn surplus<O: Observer>(&mut self, catalog: &Catalog, behind: &[u8], data: Data, seq: u64, obs: &mut O) {
-        if behind.first().is_none_or(|b| b"\r\n".contains(b)) || !matches!(self.plausible(catalog, behind, true), Some(Behind::Senseless(_))) {
-            return;
+    /// Gives it as noise; how many bytes that was.
+    pub(super) fn surplus<O: Observer>(
+        &mut self,
+        catalog: &Catalog,
+        behind: &[u8],
+        data: Data,
+        seq: u64,
+        obs: &mut O,
+    ) -> usize {
+        if behind.first().is_none_or(|b| b"\r\n".contains(b))
+            || !matches!(self.plausible(catalog, behind, false), Some(Behind::Senseless(_)))
+        {
+            return 0;
         }
         let window = behind.get(..behind.len().min(256)).unwrap_or(behind);
-        let extra = window.iter().position(|b| b"\r\n".contains(b)).unwrap_or(window.len()) as u64;
+        let extra = window.iter().position(|b| b"\r\n".contains(b)).unwrap_or(window.len());
+        let bytes = behind.get(..extra).unwrap_or(behind);
+        self.give(catalog, Sender::Module, bytes, None, crate::session::EventKind::Noise, obs);
         let (declared, exchange, from) = (data.declared, data.of.exchange, Sender::Module);
-        self.notice(Notice::PayloadLength { seq, exchange, from, declared, actual: declared + extra, more: true }, obs);
+        let actual = declared + extra as u64;
+        self.notice(Notice::PayloadLength { seq, exchange, from, declared, actual, more: true }, obs);
+        extra
+    }
+
+    /// Where a known line starts within complete data of `size` bytes that ends behind it.
+    pub(super) fn straddles(&mut self, catalog: &Catalog, rest: &[u8], size: usize) -> Option<usize> {
+        let tail = rest.get(size.saturating_sub(64)..size)?;
+        let start = size - tail.len() + tail.iter().rposition(|&b| b == b'\n')? + 1;
+        let behind = rest.get(size..rest.len().min(size + 256))?;
+        let end = size + behind.iter().position(|b| b"\r\n".contains(b))?;
+        if start == size || !self.is_mark(catalog, rest.get(start..end)?.trim_ascii()) {
+            return None;
+        }
+        let cut = match rest.get(..start)? {
+            [.., b'\r', b'\n'] => start - 2,
+            _ => start - 1,
+        };
+        // More whole lines may stand ahead of it.
+        Some(self.peel(catalog, rest.get(..cut + 2)?).unwrap_or(cut))
     }
 }

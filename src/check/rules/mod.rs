@@ -221,7 +221,9 @@ fn command(event: &Event<'_>, facts: &Facts<'_>, known: &CommandFacts<'_>, repor
         unknown_command::check(&about, facts, *name, report);
         return;
     };
-    model_unsupported::check(&about, facts, command, *form, report);
+    if model_unsupported::check(&about, facts, command, *form, report) {
+        return;
+    }
     let Some(spec) = known.spec else {
         unsupported_form::check(&about, facts, command, *form, report);
         return;
@@ -271,6 +273,7 @@ fn parameters(
         let Some(own) = facts.catalog.spec_for(param.slot.spec, facts.model) else { continue };
         match param.value() {
             Value::Omitted => continue,
+            _ if model_unsupported::param(about, facts, param, own, &mut seen) => continue,
             Value::Broken => {
                 param_type::check(about, facts, param, own, &mut seen);
                 continue;

@@ -43,6 +43,11 @@ pub(super) fn broken(spec: &ParamSpec, param: Param<'_>) -> Option<String> {
             });
             (!known).then(|| list(spec))
         }
+        (_, Value::Text(text)) if !spec.starts.is_empty() => {
+            let text = text.bytes();
+            let fits = spec.starts.iter().any(|start| text.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start.as_bytes())));
+            (!fits).then(|| format!("text that starts with {}", spec.starts.join(" or ")))
+        }
         (Kind::Mac(wanted), Value::Text(text)) => {
             let mac = text.mac()?;
             let first = mac.first().copied().unwrap_or_default();
