@@ -247,10 +247,8 @@ mod peer {
 
     impl UrcParser for EspAt {
         fn parse(buffer: &[u8]) -> Result<(&[u8], usize), ParseError> {
-            let data = preceded(
-                tag("\r\n+IPD,"),
-                preceded((digit1, tag(",")), length_data(terminated(number, tag(":")))),
-            );
+            let data =
+                preceded(tag("\r\n+IPD,"), preceded((digit1, tag(",")), length_data(terminated(number, tag(":")))));
             let link = delimited(
                 tag("\r\n"),
                 recognize((digit1, tag(","), alt((tag("CONNECT"), tag("CLOSED"))))),

@@ -136,7 +136,8 @@ fn main() {
     let log = traffic.chunks.iter().flat_map(|chunk| &chunk.bytes).copied().collect();
     // A terminal log does not tell the host's data from what the module says, nor a command behind data that ends no line.
     let behind_a_line = traffic.chunks.windows(2).filter(|pair| pair[0].bytes.ends_with(b"\n")).map(|pair| &pair[1]);
-    let commands = behind_a_line.filter(|chunk| chunk.from == Sender::Host).map(|chunk| chunk.bytes.len()).sum::<usize>();
+    let commands =
+        behind_a_line.filter(|chunk| chunk.from == Sender::Host).map(|chunk| chunk.bytes.len()).sum::<usize>();
     let commands = commands + traffic.chunks[0].bytes.len();
     group(&mut criterion, "mixed", log, [commands, traffic.size() - commands]);
     criterion.final_summary();

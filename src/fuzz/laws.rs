@@ -196,7 +196,13 @@ impl Watch {
         assert_eq!(event.offset, side.given as u64, "the {}'s events do not tile its stream", event.from);
         let sent = side.stream.get(side.given..side.given + len);
         assert_eq!(sent, Some(event.bytes), "the event's bytes are not those that the {} sent", event.from);
-        let time = side.times.iter().rev().find(|(at, _)| *at <= side.given).and_then(|(_, time)| *time);
+        // Blank lines ahead of a line may be older than the line.
+        let blank = match event.kind {
+            EventKind::Payload { .. } | EventKind::Passthrough | EventKind::Noise => 0,
+            _ => crate::syntax::framing::lead(event.bytes).min(len - 1),
+        };
+        let first = side.given + blank;
+        let time = side.times.iter().rev().find(|(at, _)| *at <= first).and_then(|(_, time)| *time);
         assert_eq!(event.time, time, "the event's time is not that of its first byte");
         side.given += len;
         self.exchange = self.exchange.max(event.exchange);

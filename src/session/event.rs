@@ -17,7 +17,7 @@ pub struct Event<'a> {
     pub seq: u64,
     /// Who sent it.
     pub from: Sender,
-    /// Time of its first byte; `None` where the recording has no clock.
+    /// Time of its first byte, blank lines ahead left out; `None` where the recording has no clock.
     pub time: Option<Time>,
     /// Place of its first byte in its sender's stream, from 0.
     pub offset: u64,

@@ -186,7 +186,10 @@ impl Decoder {
         }
         let stop = stop.unwrap_or(window.len());
         let name = window.get(..stop).unwrap_or_default().trim_ascii();
-        if !catalog.line_index.find(name).is_empty() {
+        let fields = |at: &u32| {
+            catalog.lines.get(*at as usize).is_some_and(|line| matches!(line.pattern, Pattern::Fields { .. } | Pattern::Words))
+        };
+        if catalog.line_index.find(name).iter().any(fields) {
             return Some(Behind::Fine);
         }
         let end = window.iter().position(|b| b"\r\n".contains(b));
@@ -195,12 +198,7 @@ impl Decoder {
         }
         let end = end.unwrap_or(window.len());
         let content = window.get(..end).unwrap_or_default().trim_ascii();
-        let word = content.split(|&b| b == b' ').next().unwrap_or_default();
-        let digits = content.iter().take_while(|b| b.is_ascii_digit()).count();
-        let linked = content.get(digits + 1..).is_some_and(|words| digits > 0 && !catalog.link_index.find(words).is_empty());
-        let known = linked
-            || !catalog.line_index.find(content).is_empty()
-            || !catalog.line_index.find(word).is_empty()
+        let known = self.is_mark(catalog, content)
             || self.open.iter().any(|exchange| !exchange.text.is_empty() && exchange.text.starts_with(content))
             || self.open.iter().any(|exchange| exchange.specs(catalog).any(|spec| spec.free));
         Some(if known { Behind::Fine } else { Behind::Senseless(start + end) })
