@@ -74,7 +74,7 @@ impl Conversation {
         for (at, chunk) in self.chunks.iter().enumerate() {
             let step = chunk.time.map_or(0, |time| time.as_nanos() / 1_000_000).saturating_sub(now);
             now += step;
-            for _ in 0..(step / 1000).min(300) {
+            for _ in 0..(step / 1000).min(1000) {
                 out.extend([STEP, 0x81]);
             }
             let mut rest = step % 1000;
