@@ -135,6 +135,7 @@ fn regressions_stay_fixed() {
         let wrong = judge(&String::from_utf8_lossy(&text), &conversation.checks(&CUTS));
         assert!(wrong.is_empty(), "{}: {}", name(&path), wrong.join("\n"));
     }
+    #[allow(clippy::type_complexity)]
     let bodies: [(&str, fn(&[u8])); 4] =
         [("decode", fuzz::decode), ("check", fuzz::check), ("capture", fuzz::capture), ("catalog", fuzz::catalog)];
     for (folder, body) in bodies {

@@ -21,7 +21,7 @@ pub(super) fn load(file: &str, text: &str, lookup: Lookup<'_>) -> Result<Catalog
         let problems = builder.finish();
         builder.mistakes.extend(problems.into_iter().map(|message| Mistake { file: file.to_owned(), line: 0, message }));
     }
-    builder.mistakes.sort_by(|a, b| (a.file != file, a.line).cmp(&(b.file != file, b.line)));
+    builder.mistakes.sort_by_key(|mistake| (mistake.file != file, mistake.line));
     if builder.mistakes.is_empty() { Ok(builder.catalog) } else { Err(CatalogError { mistakes: builder.mistakes }) }
 }
 

@@ -2,15 +2,17 @@
 //!
 //! Same names as the long options; the command line wins. Unknown keys and wrong values are errors with file and line.
 //!
-//!     dialect   = "esp-at"
-//!     model     = "esp8266"
-//!     catalog   = ["our-modem.toml"]      # relative to this file
-//!     from-boot = true
-//!     format    = "text"
-//!     fail-on   = "warning"
-//!     payload   = 64                      # or "all"
-//!     allow     = ["line-ending"]
-//!     deny      = ["unknown-urc"]
+//! ```text
+//! dialect   = "esp-at"
+//! model     = "esp8266"
+//! catalog   = ["our-modem.toml"]      # relative to this file
+//! from-boot = true
+//! format    = "text"
+//! fail-on   = "warning"
+//! payload   = 64                      # or "all"
+//! allow     = ["line-ending"]
+//! deny      = ["unknown-urc"]
+//! ```
 
 use std::io;
 use std::path::{Path, PathBuf};

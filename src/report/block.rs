@@ -1,12 +1,14 @@
 //! Findings as people read them: what is wrong, where, the lines that show it, who says so.
 //!
-//!     error[param-range]: `mode` is 7, expected 0 to 3
-//!       --> boot.at: event 14, exchange 6, 3.25 s (host, byte 212)
-//!     14 | > AT+CWMODE=7\r\n
-//!        |             ^
-//!     15 | < \r\nERROR\r\n
-//!        |   ------------- refused 12 ms later
-//!        = cite: ESP AT Commands Set §3.1
+//! ```text
+//! error[param-range]: `mode` is 7, expected 0 to 3
+//!   --> boot.at: event 14, exchange 6, 3.25 s (host, byte 212)
+//! 14 | > AT+CWMODE=7\r\n
+//!    |             ^
+//! 15 | < \r\nERROR\r\n
+//!    |   ------------- refused 12 ms later
+//!    = cite: ESP AT Commands Set §3.1
+//! ```
 
 use std::ops::Range;
 

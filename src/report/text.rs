@@ -1,7 +1,9 @@
 //! Text for people: one line an event in columns that align, findings under the line they are about.
 //!
-//!     0.000000            >    #0  command      AT+CWMODE=  mode=1 (station)
-//!     0.013000   +500µs   <    #0  final        OK  after 13.0 ms
+//! ```text
+//! 0.000000            >    #0  command      AT+CWMODE=  mode=1 (station)
+//! 0.013000   +500µs   <    #0  final        OK  after 13.0 ms
+//! ```
 //!
 //! Time, step since the last event shown, direction (`>` host, `<` module), exchange, kind, meaning. A line that gets
 //! too long goes on below its meaning.

@@ -122,7 +122,8 @@ impl Side {
 
     /// Time of a byte further on.
     pub(super) fn time_ahead(&self, offset: u64) -> Option<Time> {
-        self.times.iter().take_while(|entry| entry.0 <= offset).last().and_then(|entry| entry.1)
+        let at = self.times.partition_point(|entry| entry.0 <= offset).checked_sub(1)?;
+        self.times.get(at).and_then(|entry| entry.1)
     }
 }
 

@@ -62,16 +62,16 @@ impl Decoder {
             return if matches!(self.side(Sender::Host).phase, Phase::Lines) { 0 } else { self.run_host(catalog, rest, settle, obs) };
         }
         let clear = self.side(Sender::Host).clear;
-        let cut = match framing::line_from(rest, start, clear.min(body.len())) {
+        // A line ends within its limit, however much more is there already.
+        let window = rest.get(..=start + LINE_MAX).unwrap_or(rest);
+        let cut = match framing::line_from(window, start, clear.min(body.len())) {
             Ok((_, line)) => Some(line),
+            Err(_) if body.len() > LINE_MAX => return self.host_noise(catalog, rest, LINE_MAX, obs),
             Err(_) if settle => framing::line_at_end(rest).map(|(line, _)| line),
             Err(_) => None,
         };
         let Some(line) = cut else {
-            if body.len() > LINE_MAX {
-                return self.host_noise(catalog, rest, LINE_MAX, obs);
-            }
-            self.side(Sender::Host).clear = body.iter().rposition(|&b| b != b'\r').map_or(0, |last| last + 1);
+            self.side(Sender::Host).clear = framing::clear(body);
             return 0;
         };
         if command::is_command(line.content) {
@@ -280,7 +280,7 @@ impl Decoder {
                     self.leave_transparent(catalog, of, obs);
                     return at + 3;
                 }
-                Some(false) => from = at + 3,
+                Some(false) => from = at + 1,
                 // The byte behind it decides.
                 None => {
                     self.side(Sender::Host).clear = at;
@@ -354,10 +354,7 @@ impl Decoder {
         while let Some(at) = self.open.iter().position(|exchange| exchange.rejected) {
             self.close_exchange(at, false);
         }
-        let before = match self.open.back() {
-            Some(open) => Some((open.id, open.seq)),
-            None => None,
-        };
+        let before = self.open.back().map(|open| (open.id, open.seq));
         let count = parts.len();
         let (mut at, id, first_seq) = (0, exchange.id, exchange.seq);
         for (number, part) in parts.iter().enumerate() {

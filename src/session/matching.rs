@@ -85,14 +85,9 @@ fn text(raw: &[u8], spec: &ParamSpec, escapes: bool, strict: Strictness) -> Read
         Some(b'"') if strict == Strictness::Host => return Read::Broken,
         _ => Read::Bare,
     };
-    if strict == Strictness::Host {
-        let wanted = match (spec.quoted, read) {
-            (Quoted::Must, Read::Bare) | (Quoted::Never, Read::Quoted) => false,
-            _ => true,
-        };
-        if !wanted {
-            return Read::Broken;
-        }
+    let wrong = matches!((spec.quoted, read), (Quoted::Must, Read::Bare) | (Quoted::Never, Read::Quoted));
+    if strict == Strictness::Host && wrong {
+        return Read::Broken;
     }
     let content = if read == Read::Quoted { inner(raw) } else { raw };
     let fits = match spec.kind {

@@ -101,17 +101,19 @@ impl Decoder {
             }
         }
         let clear = self.side(Sender::Module).clear.min(body.len());
-        let line = match framing::line_from(rest, start, clear.max(name_len)) {
+        // A line ends within its limit, however much more is there already.
+        let window = rest.get(..=start + LINE_MAX).unwrap_or(rest);
+        let line = match framing::line_from(window, start, clear.max(name_len)) {
             Ok((_, line)) => line,
+            Err(_) if body.len() > LINE_MAX => {
+                let cut = rest.get(..LINE_MAX).unwrap_or(rest);
+                self.give(catalog, Sender::Module, cut, None, EventKind::Noise, obs);
+                return cut.len();
+            }
             Err(_) => match settle.then(|| framing::line_at_end(rest)).flatten() {
                 Some((line, _)) => line,
-                None if body.len() > LINE_MAX => {
-                    let cut = rest.get(..LINE_MAX).unwrap_or(rest);
-                    self.give(catalog, Sender::Module, cut, None, EventKind::Noise, obs);
-                    return cut.len();
-                }
                 None => {
-                    self.side(Sender::Module).clear = body.iter().rposition(|&b| b != b'\r').map_or(0, |last| last + 1);
+                    self.side(Sender::Module).clear = framing::clear(body);
                     return 0;
                 }
             },
@@ -125,15 +127,19 @@ impl Decoder {
 
     /// The end of the recording, in the middle of a line.
     pub(super) fn module_rest<O: Observer>(&mut self, catalog: &Catalog, rest: &[u8], obs: &mut O) {
-        let start = framing::lead(rest);
-        let end = start + rest.get(start..).unwrap_or_default().trim_ascii_end().len();
-        if start == end {
-            self.give(catalog, Sender::Module, rest, None, EventKind::Noise, obs);
-            return;
+        let mut rest = rest;
+        while !rest.is_empty() {
+            let start = framing::lead(rest);
+            let end = start + rest.get(start..).unwrap_or_default().trim_ascii_end().len();
+            if start == end {
+                self.give(catalog, Sender::Module, rest, None, EventKind::Noise, obs);
+                return;
+            }
+            let framed = Framed { bytes: rest, start, end, ending: None };
+            let (len, stop, hash) = scan_name(framed.content());
+            let used = self.content(catalog, &framed, Scanned { len, stop, hash }, None, obs);
+            rest = rest.get(used.max(1)..).unwrap_or_default();
         }
-        let framed = Framed { bytes: rest, start, end, ending: None };
-        let (len, stop, hash) = scan_name(framed.content());
-        self.content(catalog, &framed, Scanned { len, stop, hash }, None, obs);
     }
 
     /// A `>` at the start of a line. `None`: it is text.
@@ -550,7 +556,7 @@ impl Decoder {
             Phase::Data(Data { of, .. }) | Phase::CtrlZ(of) if only.is_none() || of.exchange == only => of,
             _ => return,
         };
-        let carry = std::mem::take(&mut self.side(Sender::Host).carry);
+        let mut carry = std::mem::take(&mut self.side(Sender::Host).carry);
         self.side(Sender::Host).phase = Phase::Lines;
         if carry.is_empty() {
             return;
@@ -559,9 +565,12 @@ impl Decoder {
             Phase::Data(data) => Some(data),
             _ => None,
         };
+        // What began as a line may be more than was announced.
+        let most = data.and_then(|data| usize::try_from(data.left).ok()).unwrap_or(usize::MAX).min(carry.len());
+        self.side(Sender::Host).carry = carry.split_off(most);
         let seq = self.give_payload(catalog, Sender::Host, &carry, data, of, obs);
         let cancelled = carry.ends_with(b"+++");
-        if let Some(data) = data.filter(|_| tell && !cancelled) {
+        if let Some(data) = data.filter(|data| tell && !cancelled && (carry.len() as u64) < data.left) {
             let declared = data.declared;
             let actual = data.declared - data.left + carry.len() as u64;
             let from = Sender::Host;

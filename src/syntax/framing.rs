@@ -70,6 +70,16 @@ pub(crate) fn line_from(input: &[u8], start: usize, clear: usize) -> IResult<&[u
     }
 }
 
+/// How many bytes of a line that has no end yet need not be looked at again; `body` is what stands behind the blanks.
+#[inline]
+pub(crate) fn clear(body: &[u8]) -> usize {
+    // Spaces alone may turn out to be a blank line ahead of it.
+    if body.len() <= LEAD_MAX + 1 && body.iter().all(|b| matches!(b, b' ' | b'\t')) {
+        return 0;
+    }
+    body.iter().rposition(|&b| b != b'\r').map_or(0, |last| last + 1)
+}
+
 /// Reads a line where nothing follows `input` for now: a CR at the very end is its end. `None` where there is none.
 pub fn line_at_end(input: &[u8]) -> Option<(Line<'_>, &[u8])> {
     cut(input, lead(input), 0, true)

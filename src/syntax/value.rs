@@ -111,7 +111,7 @@ pub(crate) fn hex_pairs(raw: &[u8]) -> Option<Vec<u8>> {
 
 /// How many pairs of hex digits there are, if there is nothing else.
 pub(crate) fn hex_len(raw: &[u8]) -> Option<usize> {
-    (raw.len() % 2 == 0 && raw.iter().all(u8::is_ascii_hexdigit)).then_some(raw.len() / 2)
+    (raw.len().is_multiple_of(2) && raw.iter().all(u8::is_ascii_hexdigit)).then_some(raw.len() / 2)
 }
 
 /// An item of a range list.

@@ -196,11 +196,11 @@ impl Note<'_> {
 /// Holds an event against the rules. `endings`: whether other line ends were told, by sender.
 #[inline]
 pub(super) fn event(event: &Event<'_>, facts: &Facts<'_>, endings: &mut [bool; 2], report: Report<'_>) {
-    if let Some(ending) = facts.ending.filter(|ending| *ending != Ending::CrLf) {
-        if let Some(told) = endings.get_mut(event.from.index()).filter(|told| !**told && !facts.cut) {
-            *told = true;
-            line_ending::check(&About { event }, ending, report);
-        }
+    if let Some(ending) = facts.ending.filter(|ending| *ending != Ending::CrLf)
+        && let Some(told) = endings.get_mut(event.from.index()).filter(|told| !**told && !facts.cut)
+    {
+        *told = true;
+        line_ending::check(&About { event }, ending, report);
     }
     if facts.cut {
         return;
