@@ -138,12 +138,19 @@ impl Builder {
         if !tells.is_empty() {
             self.catalog.tells = boxed(tells);
         }
-        head.finish(src, "name, title, source, extends, escapes, link, results, tells");
+        let needs = head.take("needs");
+        head.finish(src, "name, title, source, extends, escapes, link, results, tells, needs");
 
         self.models(src, root);
         self.profiles(src, root);
         self.codes(src, root);
         self.states(src, root);
+        if let Some(item) = needs {
+            let at = item.at;
+            if let Some(text) = item.text(src, "needs") {
+                self.catalog.needs = self.condition_text(src, at, text, &HashMap::new());
+            }
+        }
         if let Some(table) = root.table(src, "params") {
             let own = self.params(src, table);
             self.shared.extend(own);

@@ -38,6 +38,7 @@ impl Builder {
             note: table.text(src, "note").map(Into::into),
             models: self.model_list(src, &mut table, "models"),
             except: self.model_list(src, &mut table, "except"),
+            always: table.flag(src, "always").unwrap_or(false),
             profile: self.profile(src, &mut table),
             forms: [const { None }; 4],
             name: name.clone().into(),
@@ -68,7 +69,7 @@ impl Builder {
         }
         table.finish(
             src,
-            "name, aliases, title, section, models, except, profile, timeout, needs, note, params, execute, set, read, test",
+            "name, aliases, title, section, models, except, profile, timeout, needs, always, note, params, execute, set, read, test",
         );
         self.names(src, at, &mut command, position);
         if position == self.catalog.commands.len() {

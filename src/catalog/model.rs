@@ -35,6 +35,8 @@ pub struct Catalog {
     pub models: Vec<Model>,
     /// Starts of lines by which traffic tells this dialect.
     pub tells: Vec<Box<str>>,
+    /// A precondition of every command but those that say otherwise.
+    pub needs: Option<Condition>,
     /// The final results that any command may have.
     pub results: Vec<Box<str>>,
     /// Names of parameters, by the number that conditions use.
@@ -65,6 +67,8 @@ pub struct Command {
     pub models: Vec<u16>,
     /// These models lack it.
     pub except: Vec<u16>,
+    /// The catalog's common precondition is none of its own.
+    pub always: bool,
     /// Firmware generation that has it beside the manual.
     pub profile: Option<u16>,
     /// Its forms, by [`Form`].

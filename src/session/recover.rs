@@ -14,6 +14,9 @@ use crate::syntax::framing;
 /// Most lines that are taken back from the end of lost data.
 const PEEL_MAX: usize = 64;
 
+/// How far behind the place in doubt the module's answer is looked for.
+const DOUBT_MAX: usize = 4096;
+
 /// What became of a doubt.
 pub(super) enum Doubt {
     /// The data ended here.
@@ -32,12 +35,14 @@ impl Decoder {
     /// The host went on while counted data was due: does what came since answer it? `None`: too little is there to tell.
     pub(super) fn settle_doubt(&mut self, catalog: &Catalog, rest: &[u8], data: Data, settle: bool) -> Option<Doubt> {
         let Some((doubt, exchange)) = data.doubt else { return Some(Doubt::Gone) };
+        // However much is there already, no more of it is looked at.
         let behind = rest.get(doubt..).unwrap_or_default();
+        let behind = behind.get(..DOUBT_MAX).unwrap_or(behind);
         let line = match framing::line(behind) {
             Ok((_, line)) => Some(line),
+            Err(_) if behind.len() >= DOUBT_MAX => None,
             Err(_) if settle => framing::line_at_end(behind).map(|(line, _)| line),
-            Err(_) if behind.len() < 4096 => return None,
-            Err(_) => None,
+            Err(_) => return None,
         };
         if let Some(line) = line
             && self.answers_host(catalog, &line)
@@ -48,7 +53,7 @@ impl Decoder {
             self.doubted.clear();
             return Some(Doubt::Cut(cut));
         }
-        if line.is_none() && settle && behind.len() < 4096 {
+        if line.is_none() && settle && behind.len() < DOUBT_MAX && rest.len() < data.part_size() {
             return None;
         }
         self.side(Sender::Module).phase = Phase::Data(Data { doubt: None, ..data });

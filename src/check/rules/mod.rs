@@ -228,9 +228,11 @@ fn command(event: &Event<'_>, facts: &Facts<'_>, known: &CommandFacts<'_>, repor
         unsupported_form::check(&about, facts, command, *form, report);
         return;
     };
+    if !command.always {
+        wrong_state::check(&about, facts, catalog.needs.as_ref(), Some(&command.name), *params, report);
+    }
     if spec.needs.is_some() {
-        let what = format!("AT{}", command.name);
-        wrong_state::check(&about, facts, spec.needs.as_ref(), &what, *params, report);
+        wrong_state::check(&about, facts, spec.needs.as_ref(), Some(&command.name), *params, report);
     }
     if malformed {
         return;
@@ -244,7 +246,7 @@ fn command(event: &Event<'_>, facts: &Facts<'_>, known: &CommandFacts<'_>, repor
         }
         return;
     };
-    wrong_state::check(&about, facts, syntax.when.as_ref(), "this list of parameters", *params, report);
+    wrong_state::check(&about, facts, syntax.when.as_ref(), None, *params, report);
     parameters(&about, facts, (spec, shape), *params, known.given, report);
 }
 
