@@ -209,14 +209,16 @@ fn plain<'a>(out: &mut Vec<u8>, bytes: &'a [u8]) -> &'a [u8] {
     const fn below(word: u64, limit: u8) -> u64 {
         word.wrapping_sub(ONES * limit as u64) & !word & HIGHS
     }
-    let mut rest = bytes;
-    while let Some((chunk, tail)) = rest.split_first_chunk::<8>() {
-        let word = u64::from_le_bytes(*chunk);
-        let special = (word & HIGHS)
+    const fn special(word: u64) -> u64 {
+        (word & HIGHS)
             | below(word, 0x20)
             | below(word ^ (ONES * b'"' as u64), 1)
             | below(word ^ (ONES * b'\\' as u64), 1)
-            | below(word ^ (ONES * 0x7F), 1);
+            | below(word ^ (ONES * 0x7F), 1)
+    }
+    let mut rest = bytes;
+    while let Some((chunk, tail)) = rest.split_first_chunk::<8>() {
+        let special = special(u64::from_le_bytes(*chunk));
         out.extend_from_slice(chunk);
         if special != 0 {
             let plain = (special.trailing_zeros() / 8) as usize;
@@ -225,14 +227,23 @@ fn plain<'a>(out: &mut Vec<u8>, bytes: &'a [u8]) -> &'a [u8] {
         }
         rest = tail;
     }
-    while let Some((&byte, tail)) = rest.split_first() {
-        if !matches!(byte, b' '..=b'~') || byte == b'"' || byte == b'\\' {
-            return rest;
-        }
-        out.push(byte);
-        rest = tail;
+    // The zeros that fill the last word up are special, too.
+    let last = short(rest);
+    let plain = (special(last).trailing_zeros() / 8) as usize;
+    word(out, last, plain);
+    rest.get(plain..).unwrap_or_default()
+}
+
+/// Up to seven bytes as a word, the first one lowest, zeros behind them: its two halves may overlap.
+#[inline]
+fn short(bytes: &[u8]) -> u64 {
+    if let (Some(head), Some(tail)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        u64::from(u32::from_le_bytes(*head)) | u64::from(u32::from_le_bytes(*tail)) << (8 * (bytes.len() - 4))
+    } else if let (Some(head), Some(tail)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        u64::from(u16::from_le_bytes(*head)) | u64::from(u16::from_le_bytes(*tail)) << (8 * (bytes.len() - 2))
+    } else {
+        bytes.first().copied().map_or(0, u64::from)
     }
-    rest
 }
 
 #[cfg(test)]
