@@ -7,9 +7,9 @@
 //!
 //! Without default features the crate is the sans-IO decoder and the catalogs: no file, no clock, no thread.
 
-pub mod catalog;
 #[cfg(feature = "capture")]
 pub mod capture;
+pub mod catalog;
 pub mod check;
 #[cfg(feature = "cli")]
 pub mod cli;

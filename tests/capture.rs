@@ -1,20 +1,15 @@
 //! Recordings in and out: every format with hand-made files, whole, cut off and damaged.
 
 #![cfg(feature = "capture")]
-#![allow(
-    clippy::indexing_slicing,
-    clippy::unwrap_used,
-    clippy::panic,
-    missing_docs
-)]
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, clippy::panic, missing_docs)]
 
 use std::io::{Cursor, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use atscope::capture::{
-    CaptureError, Chunk, Fault, FaultKind, Format, MAX_CHUNK, Meta, Options, Reader, convert,
-    fuzz_capture, open, open_pair, writer,
+    CaptureError, Chunk, Fault, FaultKind, Format, MAX_CHUNK, Meta, Options, Reader, convert, fuzz_capture, open,
+    open_pair, writer,
 };
 use atscope::{Sender, Time};
 use proptest::prelude::*;
@@ -32,13 +27,7 @@ struct Piece {
 }
 
 fn piece(from: Sender, nanos: impl Into<Option<u64>>, bytes: &[u8]) -> Piece {
-    Piece {
-        session: 0,
-        from,
-        nanos: nanos.into(),
-        bytes: bytes.to_vec(),
-        faults: Vec::new(),
-    }
+    Piece { session: 0, from, nanos: nanos.into(), bytes: bytes.to_vec(), faults: Vec::new() }
 }
 
 impl Piece {
@@ -67,11 +56,7 @@ impl Read {
 
     /// All bytes of one sender.
     fn of(&self, from: Sender) -> Vec<u8> {
-        self.pieces
-            .iter()
-            .filter(|piece| piece.from == from)
-            .flat_map(|piece| piece.bytes.clone())
-            .collect()
+        self.pieces.iter().filter(|piece| piece.from == from).flat_map(|piece| piece.bytes.clone()).collect()
     }
 
     fn failure(&self) -> String {
@@ -94,21 +79,13 @@ fn drain(mut reader: Box<dyn Reader>) -> Read {
             Err(error) => break Some(error),
         }
     };
-    Read {
-        pieces,
-        meta: reader.meta().clone(),
-        error,
-    }
+    Read { pieces, meta: reader.meta().clone(), error }
 }
 
 fn read_with(data: &[u8], options: &Options) -> Read {
     match open("rec", Box::new(Cursor::new(data.to_vec())), options) {
         Ok(reader) => drain(reader),
-        Err(error) => Read {
-            pieces: Vec::new(),
-            meta: Meta::new(Format::Raw),
-            error: Some(error),
-        },
+        Err(error) => Read { pieces: Vec::new(), meta: Meta::new(Format::Raw), error: Some(error) },
     }
 }
 
@@ -117,10 +94,7 @@ fn read(data: &[u8]) -> Read {
 }
 
 fn select(text: &str) -> Options {
-    Options {
-        select: Some(text.to_owned()),
-        ..Options::default()
-    }
+    Options { select: Some(text.to_owned()), ..Options::default() }
 }
 
 #[derive(Clone, Default)]
@@ -183,51 +157,23 @@ fn line_ends_and_byte_order_mark_do_not_matter() {
     let text = b"\xEF\xBB\xBF# dialect: simcom\r\n> AT\\r\r\n< \\r\\nOK\\r\\n";
     let read = read(text);
     assert_eq!(read.meta.header("dialect"), Some("simcom"));
-    assert_eq!(
-        read.whole(),
-        [
-            piece(Host, None, b"AT\r"),
-            piece(Module, None, b"\r\nOK\r\n")
-        ]
-    );
+    assert_eq!(read.whole(), [piece(Host, None, b"AT\r"), piece(Module, None, b"\r\nOK\r\n")]);
 }
 
 #[test]
 fn a_broken_transcript_is_told_by_line_and_column() {
     for (text, message) in [
-        (
-            "> AT\n@0.1 AT\n> AT\n",
-            "rec:2:6: expected `>` or `<` behind the time",
-        ),
-        (
-            "> AT\nhello\n",
-            "rec:2:1: expected `#`, `@SECONDS `, `> ` or `< ` at the start of the line",
-        ),
-        (
-            "> AT\n\n> AT\n",
-            "rec:2:1: expected `#`, `@SECONDS `, `> ` or `< ` at the start of the line",
-        ),
-        (
-            "# x\n> \u{E4}\\q\n",
-            "rec:2:4: expected one of \\r \\n \\t \\0 \\\\ \\\" \\xHH",
-        ),
-        (
-            "> AT\n@x < a\n",
-            "rec:2:2: expected decimal seconds behind `@`, such as `@0.012500 `",
-        ),
-        (
-            "> AT\n>AT\n",
-            "rec:2:2: expected a blank behind the direction",
-        ),
+        ("> AT\n@0.1 AT\n> AT\n", "rec:2:6: expected `>` or `<` behind the time"),
+        ("> AT\nhello\n", "rec:2:1: expected `#`, `@SECONDS `, `> ` or `< ` at the start of the line"),
+        ("> AT\n\n> AT\n", "rec:2:1: expected `#`, `@SECONDS `, `> ` or `< ` at the start of the line"),
+        ("# x\n> \u{E4}\\q\n", "rec:2:4: expected one of \\r \\n \\t \\0 \\\\ \\\" \\xHH"),
+        ("> AT\n@x < a\n", "rec:2:2: expected decimal seconds behind `@`, such as `@0.012500 `"),
+        ("> AT\n>AT\n", "rec:2:2: expected a blank behind the direction"),
     ] {
         let read = read(text.as_bytes());
         assert_eq!(read.failure(), message);
         assert!(!read.error.unwrap().is_damage());
-        assert_eq!(
-            read.pieces.len(),
-            usize::from(text.starts_with('>')),
-            "{text}"
-        );
+        assert_eq!(read.pieces.len(), usize::from(text.starts_with('>')), "{text}");
     }
 }
 
@@ -259,11 +205,7 @@ fn a_long_record_comes_in_pieces() {
     for filler in ["a", "\\r", "\\x41", "\u{E4}"] {
         let text = format!("@1 > {}\n@2 < OK\n", filler.repeat(100_000));
         let read = read(text.as_bytes());
-        assert!(
-            read.pieces
-                .iter()
-                .all(|piece| piece.bytes.len() <= MAX_CHUNK)
-        );
+        assert!(read.pieces.iter().all(|piece| piece.bytes.len() <= MAX_CHUNK));
         assert!(read.pieces.len() > 2);
         assert_eq!(read.of(Module), b"OK");
         let mut expected = Vec::new();
@@ -272,10 +214,7 @@ fn a_long_record_comes_in_pieces() {
         let bad = format!("@1 > {}\\q\n", filler.repeat(100_000));
         let column = 6 + 100_000 * filler.chars().count();
         assert_eq!(
-            read_with(bad.as_bytes(), &Options::default())
-                .failure()
-                .split(" expected")
-                .next(),
+            read_with(bad.as_bytes(), &Options::default()).failure().split(" expected").next(),
             Some(&*format!("rec:1:{column}:"))
         );
     }
@@ -284,14 +223,8 @@ fn a_long_record_comes_in_pieces() {
 #[test]
 fn what_is_empty_is_damaged() {
     for (data, message) in [
-        (
-            &b""[..],
-            "rec: damaged at byte 0: empty: no record; 0 chunks before it kept",
-        ),
-        (
-            b"# dialect: esp-at\n",
-            "rec: damaged at byte 18: empty: no record; 0 chunks before it kept",
-        ),
+        (&b""[..], "rec: damaged at byte 0: empty: no record; 0 chunks before it kept"),
+        (b"# dialect: esp-at\n", "rec: damaged at byte 18: empty: no record; 0 chunks before it kept"),
         (
             b"\xD4\xC3\xB2\xA1\x02\x00",
             "rec: damaged at byte 0: the file header is cut off: 6 of 24 bytes; 0 chunks before it kept",
@@ -305,30 +238,15 @@ fn what_is_empty_is_damaged() {
     assert!(read(&empty).failure().contains("empty: no record"));
     let empty = write(Format::Pcapng, &Meta::new(Format::Pcap), &[]);
     assert!(read(&empty).failure().contains("empty: no record"));
-    assert!(
-        read_with(
-            b"",
-            &Options {
-                mixed: true,
-                ..Options::default()
-            }
-        )
-        .error
-        .unwrap()
-        .is_damage()
-    );
+    assert!(read_with(b"", &Options { mixed: true, ..Options::default() }).error.unwrap().is_damage());
 }
 
 #[test]
 fn a_transcript_is_written_as_people_write_it() {
     let mut meta = Meta::new(Format::Transcript);
-    meta.headers
-        .push(("dialect".to_owned(), "esp-at".to_owned()));
+    meta.headers.push(("dialect".to_owned(), "esp-at".to_owned()));
     let mut pieces = session();
-    pieces[3].faults.push(Fault {
-        at: 2,
-        kind: FaultKind::Parity,
-    });
+    pieces[3].faults.push(Fault { at: 2, kind: FaultKind::Parity });
     pieces.push(piece(Module, None, b"> "));
     let text = String::from_utf8(write(Format::Transcript, &meta, &pieces)).unwrap();
     assert_eq!(
@@ -350,12 +268,7 @@ struct Pcap {
 
 impl Pcap {
     fn new(link: u32, big: bool, nanos: bool) -> Self {
-        let mut this = Self {
-            big,
-            nanos,
-            link,
-            bytes: Vec::new(),
-        };
+        let mut this = Self { big, nanos, link, bytes: Vec::new() };
         this.u32(if nanos { 0xA1B2_3C4D } else { 0xA1B2_C3D4 });
         this.u32(if big { 0x0002_0004 } else { 0x0004_0002 });
         for value in [0, 0, 65535, link] {
@@ -365,11 +278,7 @@ impl Pcap {
     }
 
     fn u32(&mut self, value: u32) {
-        self.bytes.extend(if self.big {
-            value.to_be_bytes()
-        } else {
-            value.to_le_bytes()
-        });
+        self.bytes.extend(if self.big { value.to_be_bytes() } else { value.to_le_bytes() });
     }
 
     fn packet(mut self, nanos: u64, data: &[u8]) -> Self {
@@ -391,27 +300,15 @@ struct Ng {
 
 impl Ng {
     fn new(big: bool) -> Self {
-        Self {
-            big,
-            bytes: Vec::new(),
-        }
-        .section(big)
+        Self { big, bytes: Vec::new() }.section(big)
     }
 
     fn n32(&self, value: u32) -> [u8; 4] {
-        if self.big {
-            value.to_be_bytes()
-        } else {
-            value.to_le_bytes()
-        }
+        if self.big { value.to_be_bytes() } else { value.to_le_bytes() }
     }
 
     fn n16(&self, value: u16) -> [u8; 2] {
-        if self.big {
-            value.to_be_bytes()
-        } else {
-            value.to_le_bytes()
-        }
+        if self.big { value.to_be_bytes() } else { value.to_le_bytes() }
     }
 
     fn block(mut self, kind: u32, body: &[u8]) -> Self {
@@ -426,13 +323,7 @@ impl Ng {
 
     fn section(mut self, big: bool) -> Self {
         self.big = big;
-        let body = [
-            &self.n32(0x1A2B_3C4D)[..],
-            &self.n16(1),
-            &self.n16(0),
-            &[0xFF; 8],
-        ]
-        .concat();
+        let body = [&self.n32(0x1A2B_3C4D)[..], &self.n16(1), &self.n16(0), &[0xFF; 8]].concat();
         self.block(0x0A0D_0D0A, &body)
     }
 
@@ -485,11 +376,7 @@ fn pcap_is_read_in_any_order_and_resolution() {
             .packet(START + 3_000_000, b"RING\r\n");
         let read = read(&file.bytes);
         assert_eq!(read.meta.epoch, Some(Time::from_nanos(START)));
-        assert!(
-            read.meta.notes[0].contains("told by content"),
-            "{:?}",
-            read.meta.notes
-        );
+        assert!(read.meta.notes[0].contains("told by content"), "{:?}", read.meta.notes);
         assert_eq!(
             read.whole(),
             [
@@ -504,23 +391,13 @@ fn pcap_is_read_in_any_order_and_resolution() {
 
 #[test]
 fn pcap_that_is_cut_off_gives_all_there_is() {
-    let file = Pcap::new(250, false, true)
-        .packet(START, &rtac(1, b"AT\r"))
-        .packet(START, &rtac(2, b"\r\nOK\r\n"))
-        .bytes;
+    let file =
+        Pcap::new(250, false, true).packet(START, &rtac(1, b"AT\r")).packet(START, &rtac(2, b"\r\nOK\r\n")).bytes;
     let (first, second) = (24 + 16 + 12, 24 + 16 + 12 + 3 + 16 + 12);
     for end in 0..file.len() {
         let read = read(&file[..end]);
-        assert_eq!(
-            read.of(Host),
-            &b"AT\r"[..end.saturating_sub(first).min(3)],
-            "{end}"
-        );
-        assert_eq!(
-            read.of(Module),
-            &b"\r\nOK\r\n"[..end.saturating_sub(second).min(6)],
-            "{end}"
-        );
+        assert_eq!(read.of(Host), &b"AT\r"[..end.saturating_sub(first).min(3)], "{end}");
+        assert_eq!(read.of(Module), &b"\r\nOK\r\n"[..end.saturating_sub(second).min(6)], "{end}");
         match read.error {
             Some(error) => assert!(error.is_damage(), "{error}"),
             None => assert_eq!(end, first + 3, "only between two packets is it whole"),
@@ -545,10 +422,7 @@ fn pcapng_flags_clocks_and_interfaces_are_read() {
             .packet(0, (START / 1_000_000_000 + 2) << 10, OUT, b"ATZ\r");
         let read = read(&file.bytes);
         assert_eq!(read.meta.epoch, Some(Time::from_nanos(START)));
-        let other = |piece: Piece| Piece {
-            session: 1,
-            ..piece
-        };
+        let other = |piece: Piece| Piece { session: 1, ..piece };
         assert_eq!(
             read.whole(),
             [
@@ -560,40 +434,19 @@ fn pcapng_flags_clocks_and_interfaces_are_read() {
             ]
         );
         let one = read_with(&file.bytes, &select("1")).whole();
-        assert_eq!(
-            one.iter()
-                .map(|piece| (piece.session, piece.from))
-                .collect::<Vec<_>>(),
-            [(0, Host), (0, Module)]
-        );
-        assert_eq!(
-            read_with(&file.bytes, &select("7")).failure(),
-            "rec: there is no session 7: expected 0 to 1"
-        );
+        assert_eq!(one.iter().map(|piece| (piece.session, piece.from)).collect::<Vec<_>>(), [(0, Host), (0, Module)]);
+        assert_eq!(read_with(&file.bytes, &select("7")).failure(), "rec: there is no session 7: expected 0 to 1");
     }
 }
 
 #[test]
 fn old_packet_blocks_are_read() {
     let file = Ng::new(false).interface(147, &[]);
-    let (stamp, flags) = (
-        [0, 0, 0, 0, 7, 0, 0, 0],
-        [2, 0, 4, 0, 2, 0, 0, 0, 0, 0, 0, 0],
-    );
-    let old = [
-        &[0u8; 4][..],
-        &stamp,
-        &[3, 0, 0, 0, 3, 0, 0, 0],
-        b"AT\r\0",
-        &flags,
-    ]
-    .concat();
+    let (stamp, flags) = ([0, 0, 0, 0, 7, 0, 0, 0], [2, 0, 4, 0, 2, 0, 0, 0, 0, 0, 0, 0]);
+    let old = [&[0u8; 4][..], &stamp, &[3, 0, 0, 0, 3, 0, 0, 0], b"AT\r\0", &flags].concat();
     let simple = [&[4u8, 0, 0, 0][..], b"OK\r\n"].concat();
     let read = read(&file.block(2, &old).block(3, &simple).bytes);
-    assert_eq!(
-        read.whole(),
-        [piece(Host, 7_000, b"AT\r"), piece(Module, None, b"OK\r\n")]
-    );
+    assert_eq!(read.whole(), [piece(Host, 7_000, b"AT\r"), piece(Module, None, b"OK\r\n")]);
 }
 
 #[test]
@@ -607,18 +460,13 @@ fn two_interfaces_without_flags_are_the_two_lines() {
     let read = read(&file.bytes);
     assert_eq!(read.of(Host), b"AT+CSQ\r\n");
     assert_eq!(read.of(Module), b"AT+CSQ\r\r\n+CSQ: 1,2\r\n\r\nOK\r\n");
-    let told = Options {
-        host: Some("0".to_owned()),
-        ..Options::default()
-    };
+    let told = Options { host: Some("0".to_owned()), ..Options::default() };
     assert_eq!(read_with(&file.bytes, &told).of(Module), b"AT+CSQ\r\n");
 }
 
 #[test]
 fn damage_in_pcapng_is_told_with_its_place() {
-    let good = Ng::new(false)
-        .interface(147, &[])
-        .packet(0, 1, OUT, b"AT\r");
+    let good = Ng::new(false).interface(147, &[]).packet(0, 1, OUT, b"AT\r");
     let place = good.bytes.len();
     let cut = good.clone().packet(0, 2, IN, b"\r\nOK\r\n").bytes;
     for end in place + 1..cut.len() {
@@ -631,55 +479,25 @@ fn damage_in_pcapng_is_told_with_its_place() {
     let mut trailer = cut.clone();
     let last = trailer.len() - 1;
     trailer[last] = 9;
-    assert!(
-        read(&trailer)
-            .failure()
-            .contains("whose length ahead and behind differ")
-    );
+    assert!(read(&trailer).failure().contains("whose length ahead and behind differ"));
     for (block, what) in [
-        (
-            good.clone().packet(3, 2, IN, b"x"),
-            "a packet of interface 3, which the section does not describe",
-        ),
+        (good.clone().packet(3, 2, IN, b"x"), "a packet of interface 3, which the section does not describe"),
         (good.clone().block(6, &[0; 8]), "too short"),
     ] {
         let read = read(&block.bytes);
         assert!(read.failure().contains(what), "{}", read.failure());
         assert_eq!(read.of(Host), b"AT\r");
     }
-    let huge = [
-        &good.bytes[..],
-        &6u32.to_le_bytes(),
-        &0x7FFF_FFF0u32.to_le_bytes(),
-        &[0; 64],
-    ]
-    .concat();
+    let huge = [&good.bytes[..], &6u32.to_le_bytes(), &0x7FFF_FFF0u32.to_le_bytes(), &[0; 64]].concat();
     assert!(read(&huge).failure().contains("more than 4 MiB"));
 }
 
 #[test]
 fn other_link_types_are_refused_by_name() {
     let message = "rec: link type 1 (ETHERNET) carries no serial line; expected USER0";
-    assert!(
-        read(&Pcap::new(1, false, false).packet(1, b"x").bytes)
-            .failure()
-            .starts_with(message)
-    );
-    assert!(
-        read(
-            &Ng::new(false)
-                .interface(1, &[])
-                .packet(0, 1, None, b"x")
-                .bytes
-        )
-        .failure()
-        .starts_with(message)
-    );
-    let both = Ng::new(false)
-        .interface(1, &[])
-        .interface(147, &[])
-        .packet(0, 1, None, b"x")
-        .packet(1, 2, OUT, b"AT\r");
+    assert!(read(&Pcap::new(1, false, false).packet(1, b"x").bytes).failure().starts_with(message));
+    assert!(read(&Ng::new(false).interface(1, &[]).packet(0, 1, None, b"x").bytes).failure().starts_with(message));
+    let both = Ng::new(false).interface(1, &[]).interface(147, &[]).packet(0, 1, None, b"x").packet(1, 2, OUT, b"AT\r");
     let read = read(&both.bytes);
     assert_eq!(read.of(Host), b"AT\r");
     assert!(read.meta.notes[0].contains("ETHERNET"));
@@ -700,17 +518,8 @@ fn rtac_events_are_read() {
         .packet(START + 5000, &rtac(5, b""))
         .packet(START + 6000, &rtac(9, b""));
     let read = read(&file.bytes);
-    assert!(
-        read.meta
-            .notes
-            .contains(&"the recorder lost data at 0.000005 s".to_owned()),
-        "{:?}",
-        read.meta.notes
-    );
-    let with = |piece: Piece, kind| Piece {
-        faults: vec![Fault { at: 0, kind }],
-        ..piece
-    };
+    assert!(read.meta.notes.contains(&"the recorder lost data at 0.000005 s".to_owned()), "{:?}", read.meta.notes);
+    let with = |piece: Piece, kind| Piece { faults: vec![Fault { at: 0, kind }], ..piece };
     assert_eq!(
         read.whole(),
         [
@@ -722,27 +531,12 @@ fn rtac_events_are_read() {
     );
 }
 
-fn usb_linux(
-    header: usize,
-    big: bool,
-    event: u8,
-    endpoint: u8,
-    device: u8,
-    data: &[u8],
-) -> Vec<u8> {
+fn usb_linux(header: usize, big: bool, event: u8, endpoint: u8, device: u8, data: &[u8]) -> Vec<u8> {
     let mut packet = vec![0; header];
     packet[8..12].copy_from_slice(&[event, 3, endpoint, device]);
-    packet[12..14].copy_from_slice(&if big {
-        1u16.to_be_bytes()
-    } else {
-        1u16.to_le_bytes()
-    });
+    packet[12..14].copy_from_slice(&if big { 1u16.to_be_bytes() } else { 1u16.to_le_bytes() });
     let length = data.len() as u32;
-    packet[36..40].copy_from_slice(&if big {
-        length.to_be_bytes()
-    } else {
-        length.to_le_bytes()
-    });
+    packet[36..40].copy_from_slice(&if big { length.to_be_bytes() } else { length.to_le_bytes() });
     packet.extend(data);
     packet
 }
@@ -763,24 +557,11 @@ fn usbpcap(completed: bool, endpoint: u8, device: u16, data: &[u8]) -> Vec<u8> {
 /// A modem with an AT port (endpoints 2 and 4) and a GNSS port, beside a disk; both views of each transfer.
 fn usb(link: u32, big: bool) -> Vec<u8> {
     let transfer = |endpoint: u8, device: u8, data: &[u8]| -> [Vec<u8>; 2] {
-        let (out, back): (&[u8], &[u8]) = if endpoint & 0x80 == 0 {
-            (data, b"")
-        } else {
-            (b"", data)
-        };
+        let (out, back): (&[u8], &[u8]) = if endpoint & 0x80 == 0 { (data, b"") } else { (b"", data) };
         match link {
-            189 => [
-                usb_linux(48, big, b'S', endpoint, device, out),
-                usb_linux(48, big, b'C', endpoint, device, back),
-            ],
-            220 => [
-                usb_linux(64, big, b'S', endpoint, device, out),
-                usb_linux(64, big, b'C', endpoint, device, back),
-            ],
-            _ => [
-                usbpcap(false, endpoint, device.into(), out),
-                usbpcap(true, endpoint, device.into(), back),
-            ],
+            189 => [usb_linux(48, big, b'S', endpoint, device, out), usb_linux(48, big, b'C', endpoint, device, back)],
+            220 => [usb_linux(64, big, b'S', endpoint, device, out), usb_linux(64, big, b'C', endpoint, device, back)],
+            _ => [usbpcap(false, endpoint, device.into(), out), usbpcap(true, endpoint, device.into(), back)],
         }
     };
     let mut file = Pcap::new(link, big, false);
@@ -806,36 +587,21 @@ fn usb(link: u32, big: bool) -> Vec<u8> {
 
 #[test]
 fn the_at_port_of_a_usb_modem_is_found() {
-    for (link, big) in [
-        (189, false),
-        (189, true),
-        (220, false),
-        (220, true),
-        (249, false),
-        (249, true),
-    ] {
+    for (link, big) in [(189, false), (189, true), (220, false), (220, true), (249, false), (249, true)] {
         let file = usb(link, big);
         let read = read(&file);
         assert_eq!(read.of(Host), b"AT+CSQ\rAT\r", "link type {link}");
         assert_eq!(read.of(Module), b"\r\n+CSQ: 20,99\r\n\r\nOK\r\n\r\nOK\r\n");
         assert_eq!(read.pieces[0].nanos, Some(2000));
         let note = &read.meta.notes[0];
-        assert!(
-            note.starts_with("took USB device 1.5, endpoints 2 (out) and 4 (in); not taken: "),
-            "{note}"
-        );
+        assert!(note.starts_with("took USB device 1.5, endpoints 2 (out) and 4 (in); not taken: "), "{note}");
         assert!(note.contains("1.7 endpoint 1 in"), "{note}");
 
         let other = read_with(&file, &select("1.5.3.3"));
-        assert_eq!(
-            (other.of(Host), other.of(Module)),
-            (b"ATI\r".to_vec(), b"$GPGGA,1*2\r\n".to_vec())
-        );
+        assert_eq!((other.of(Host), other.of(Module)), (b"ATI\r".to_vec(), b"$GPGGA,1*2\r\n".to_vec()));
         let message = read_with(&file, &select("1.9")).failure();
         assert!(
-            message.starts_with(
-                "rec: no bulk transfer of the selected line; bulk endpoints: 1.5 endpoint 2 out"
-            ),
+            message.starts_with("rec: no bulk transfer of the selected line; bulk endpoints: 1.5 endpoint 2 out"),
             "{message}"
         );
     }
@@ -852,19 +618,13 @@ fn a_busy_bus_does_not_hide_the_modem() {
         file = file.packet(200_000, &usbpcap(completed, endpoint, 5, data));
     }
     let read = read(&file.bytes);
-    assert_eq!(
-        (read.of(Host), read.of(Module)),
-        (b"AT\r".to_vec(), b"\r\nOK\r\n".to_vec())
-    );
+    assert_eq!((read.of(Host), read.of(Module)), (b"AT\r".to_vec(), b"\r\nOK\r\n".to_vec()));
 }
 
 #[test]
 fn what_is_written_reads_the_same() {
     let mut meta = Meta::new(Format::Transcript);
-    meta.headers = vec![
-        ("dialect".to_owned(), "simcom".to_owned()),
-        ("start".to_owned(), "boot".to_owned()),
-    ];
+    meta.headers = vec![("dialect".to_owned(), "simcom".to_owned()), ("start".to_owned(), "boot".to_owned())];
     let mut pieces = session();
     pieces.push(piece(Module, 600_000_000, b"he"));
     pieces.push(piece(Module, 600_000_500, b"llo\r\n"));
@@ -875,26 +635,17 @@ fn what_is_written_reads_the_same() {
         assert_eq!(packets.meta.epoch, epoch);
         assert_eq!(packets.whole(), pieces);
         let text = read(&write(Format::Transcript, &meta, &pieces));
-        assert_eq!(
-            (text.meta.headers.clone(), text.meta.epoch),
-            (meta.headers.clone(), epoch)
-        );
+        assert_eq!((text.meta.headers.clone(), text.meta.epoch), (meta.headers.clone(), epoch));
         assert_eq!(text.whole(), pieces);
     }
     // Two sessions and line errors, which pcapng alone can hold.
     pieces[1].session = 1;
-    pieces[2].faults.push(Fault {
-        at: 13,
-        kind: FaultKind::Framing,
-    });
+    pieces[2].faults.push(Fault { at: 13, kind: FaultKind::Framing });
     assert_eq!(read(&write(Format::Pcapng, &meta, &pieces)).whole(), pieces);
     for format in [Format::Transcript, Format::Pcap] {
         let mut out = writer(format, Box::new(Shared::default())).unwrap();
         out.start(&meta).unwrap();
-        let error = pieces
-            .iter()
-            .find_map(|piece| out.chunk(&piece.chunk()).err())
-            .expect("it holds one session");
+        let error = pieces.iter().find_map(|piece| out.chunk(&piece.chunk()).err()).expect("it holds one session");
         assert!(error.to_string().contains("one conversation"), "{error}");
     }
     assert!(writer(Format::Raw, Box::new(Shared::default())).is_err());
@@ -937,10 +688,7 @@ fn logic_2_tables_are_read_in_every_radix() {
         let mut time = 100_000u64;
         for (name, bytes) in [("TX", &host[..]), ("RX, modem", module)] {
             for byte in bytes {
-                table += &format!(
-                    "\"{name}\",\"data\",0.{time:09},8.6e-05,{},\r\n",
-                    show(*byte)
-                );
+                table += &format!("\"{name}\",\"data\",0.{time:09},8.6e-05,{},\r\n", show(*byte));
                 time += 86_806;
             }
         }
@@ -960,33 +708,18 @@ fn logic_2_columns_faults_dates_and_choices() {
         data,B,0x4B,2026-01-02T03:04:05.500086Z,x,parity error\n\
         data,A,0x0A,2026-01-02T03:04:06Z,x,\n";
     let with = |options| read_with(table.as_bytes(), &options);
-    let told = with(Options {
-        host: Some("A".to_owned()),
-        ..Options::default()
-    });
+    let told = with(Options { host: Some("A".to_owned()), ..Options::default() });
     assert_eq!(told.of(Host), b"\n");
     assert_eq!(told.pieces[0].bytes, b"OK");
     assert_eq!(
         told.pieces[0].faults,
-        [
-            Fault {
-                at: 0,
-                kind: FaultKind::Framing
-            },
-            Fault {
-                at: 1,
-                kind: FaultKind::Parity
-            }
-        ]
+        [Fault { at: 0, kind: FaultKind::Framing }, Fault { at: 1, kind: FaultKind::Parity }]
     );
     assert_eq!(told.pieces[1].nanos, Some(500_000_000));
     assert_eq!(told.meta.epoch.unwrap().to_string(), "1767323045.5");
     assert_eq!(with(select("B")).of(Module), b"OK");
     let error = with(select("C")).failure();
-    assert_eq!(
-        error,
-        "rec: no serial analyzer is called `C`; with bytes there are: "
-    );
+    assert_eq!(error, "rec: no serial analyzer is called `C`; with bytes there are: ");
 }
 
 #[test]
@@ -998,24 +731,8 @@ fn logic_1_exports_are_read() {
     let chunks = &read.pieces;
     assert_eq!(chunks.len(), 1, "{chunks:?}");
     assert_eq!(chunks[0].bytes, b"AT\",,  5\r\0");
-    assert_eq!(
-        chunks[0].nanos,
-        Some(0),
-        "times count from the first row where it is ahead of zero"
-    );
-    assert_eq!(
-        chunks[0].faults,
-        [
-            Fault {
-                at: 1,
-                kind: FaultKind::Framing
-            },
-            Fault {
-                at: 3,
-                kind: FaultKind::Parity
-            }
-        ]
-    );
+    assert_eq!(chunks[0].nanos, Some(0), "times count from the first row where it is ahead of zero");
+    assert_eq!(chunks[0].faults, [Fault { at: 1, kind: FaultKind::Framing }, Fault { at: 3, kind: FaultKind::Parity }]);
 }
 
 #[test]
@@ -1025,40 +742,23 @@ fn logic_1_decoded_tables_are_read() {
     let read = read(table.as_bytes());
     assert_eq!(read.of(Host), b"AT\r");
     assert_eq!(read.of(Module), b"OK\r");
-    assert_eq!(
-        read.pieces[1].faults,
-        [Fault {
-            at: 1,
-            kind: FaultKind::Framing
-        }]
-    );
+    assert_eq!(read.pieces[1].faults, [Fault { at: 1, kind: FaultKind::Framing }]);
 }
 
 #[test]
 fn two_tables_are_merged_by_time() {
     let named = |text: &str| {
-        Some((
-            "t".to_owned(),
-            Box::new(Cursor::new(text.as_bytes().to_vec())) as Box<dyn std::io::Read + Send>,
-        ))
+        Some(("t".to_owned(), Box::new(Cursor::new(text.as_bytes().to_vec())) as Box<dyn std::io::Read + Send>))
     };
     let header = "Time [s],Value,Parity Error,Framing Error\n";
     let host = format!("{header}-0.5,A,,\n-0.4999,T,,\n2.0,X,,\n");
     let module = format!("{header}1.0,O,,\n1.0001,K,,\nbad\n");
     let read = drain(open_pair(named(&host), named(&module)).unwrap());
-    let expected = [
-        piece(Host, 0, b"AT"),
-        piece(Module, 1_500_000_000, b"OK"),
-        piece(Host, 2_500_000_000, b"X"),
-    ];
+    let expected = [piece(Host, 0, b"AT"), piece(Module, 1_500_000_000, b"OK"), piece(Host, 2_500_000_000, b"X")];
     assert_eq!(read.pieces, expected);
     assert!(read.failure().starts_with("t:4: expected four columns"));
     assert!(
-        open_pair(named(&host), named("OK\r\n"))
-            .err()
-            .unwrap()
-            .to_string()
-            .contains("two tables or two raw files")
+        open_pair(named(&host), named("OK\r\n")).err().unwrap().to_string().contains("two tables or two raw files")
     );
 }
 
@@ -1066,14 +766,8 @@ fn two_tables_are_merged_by_time() {
 fn bad_tables_are_told_by_line() {
     let header = "name,type,start_time,duration,data\n";
     for (row, message) in [
-        (
-            "TX,data,0.1,,hello\n",
-            "rec:3: value `hello`: expected a byte in hexadecimal, decimal, binary or ASCII",
-        ),
-        (
-            "TX,data,x,,0x41\n",
-            "rec:3: time `x`: expected seconds, or a date as 2026-01-31T12:00:00.5Z",
-        ),
+        ("TX,data,0.1,,hello\n", "rec:3: value `hello`: expected a byte in hexadecimal, decimal, binary or ASCII"),
+        ("TX,data,x,,0x41\n", "rec:3: time `x`: expected seconds, or a date as 2026-01-31T12:00:00.5Z"),
         ("TX,data\n", "rec:3: 2 columns where the header has 5"),
         (
             "TX,da",
@@ -1082,42 +776,22 @@ fn bad_tables_are_told_by_line() {
     ] {
         let table = format!("{header}TX,data,0.0,,0x41\n{row}");
         let read = read(table.as_bytes());
-        assert_eq!(
-            read.failure(),
-            message.replace("byte 54", &format!("byte {}", header.len() + 18))
-        );
+        assert_eq!(read.failure(), message.replace("byte 54", &format!("byte {}", header.len() + 18)));
         assert_eq!(read.pieces.len(), 1);
     }
-    let forced = Options {
-        format: Some(Format::Saleae),
-        ..Options::default()
-    };
-    assert!(
-        read_with(b"hello\n", &forced)
-            .failure()
-            .contains("no header of a table")
-    );
+    let forced = Options { format: Some(Format::Saleae), ..Options::default() };
+    assert!(read_with(b"hello\n", &forced).failure().contains("no header of a table"));
 }
 
 // Raw bytes.
 
 #[test]
 fn a_terminal_log_is_taken_apart() {
-    let log =
-        b"\r\nready\r\nAT\r\r\nOK\r\nat+csq\r\n+CSQ: 1,2\r\n\r\nOK\r\nAT version:2.1\r\nATE0\n";
-    for options in [
-        Options::default(),
-        Options {
-            mixed: true,
-            ..Options::default()
-        },
-    ] {
+    let log = b"\r\nready\r\nAT\r\r\nOK\r\nat+csq\r\n+CSQ: 1,2\r\n\r\nOK\r\nAT version:2.1\r\nATE0\n";
+    for options in [Options::default(), Options { mixed: true, ..Options::default() }] {
         let read = read_with(log, &options);
         assert_eq!(read.of(Host), b"AT\rat+csq\r\nATE0\n");
-        assert_eq!(
-            read.of(Module),
-            b"\r\nready\r\n\r\nOK\r\n+CSQ: 1,2\r\n\r\nOK\r\nAT version:2.1\r\n"
-        );
+        assert_eq!(read.of(Module), b"\r\nready\r\n\r\nOK\r\n+CSQ: 1,2\r\n\r\nOK\r\nAT version:2.1\r\n");
         assert!(read.pieces.iter().all(|piece| piece.nanos.is_none()));
         assert_eq!(read.meta.notes.is_empty(), options.mixed);
     }
@@ -1126,10 +800,7 @@ fn a_terminal_log_is_taken_apart() {
 #[test]
 fn one_direction_is_told_by_content() {
     assert_eq!(read(b"AT\r\nAT+CSQ\r\n").of(Host), b"AT\r\nAT+CSQ\r\n");
-    assert_eq!(
-        read(b"\r\nRDY\r\n\r\n+CPIN: READY\r\n").of(Module),
-        b"\r\nRDY\r\n\r\n+CPIN: READY\r\n"
-    );
+    assert_eq!(read(b"\r\nRDY\r\n\r\n+CPIN: READY\r\n").of(Module), b"\r\nRDY\r\n\r\n+CPIN: READY\r\n");
     let error = read(b"hello world\n");
     assert!(error.failure().contains("--host, --module or --mixed"));
     assert!(!error.error.unwrap().is_damage());
@@ -1138,24 +809,11 @@ fn one_direction_is_told_by_content() {
 
 #[test]
 fn a_pair_takes_turns() {
-    let named = |bytes: &[u8]| {
-        Some((
-            "x".to_owned(),
-            Box::new(Cursor::new(bytes.to_vec())) as Box<dyn std::io::Read + Send>,
-        ))
-    };
-    let read = drain(
-        open_pair(
-            named(b"AT\r\nAT+CSQ\r\n"),
-            named(b"\r\nOK\r\n\r\n+CSQ: 1,2\r\n\r\nOK\r\nRING\r\n"),
-        )
-        .unwrap(),
-    );
-    let senders: Vec<_> = read
-        .pieces
-        .iter()
-        .map(|piece| (piece.from, piece.bytes.as_slice()))
-        .collect();
+    let named =
+        |bytes: &[u8]| Some(("x".to_owned(), Box::new(Cursor::new(bytes.to_vec())) as Box<dyn std::io::Read + Send>));
+    let read =
+        drain(open_pair(named(b"AT\r\nAT+CSQ\r\n"), named(b"\r\nOK\r\n\r\n+CSQ: 1,2\r\n\r\nOK\r\nRING\r\n")).unwrap());
+    let senders: Vec<_> = read.pieces.iter().map(|piece| (piece.from, piece.bytes.as_slice())).collect();
     assert_eq!(
         senders,
         [
@@ -1175,12 +833,7 @@ fn a_pair_takes_turns() {
     assert!(alone.meta.ordered);
     assert_eq!(alone.of(Module), b"OK");
     assert!(open_pair(None, None).is_err());
-    assert!(
-        drain(open_pair(named(b""), named(b"")).unwrap())
-            .error
-            .unwrap()
-            .is_damage()
-    );
+    assert!(drain(open_pair(named(b""), named(b"")).unwrap()).error.unwrap().is_damage());
 }
 
 // All of them.
@@ -1201,42 +854,22 @@ fn every_recording_of_the_corpus_holds_the_dialogue() {
             _ => (true, true),
         };
         assert!(recording.error.is_none(), "{name}: {}", recording.failure());
-        assert_eq!(
-            recording.of(Host),
-            if has_host { host.as_slice() } else { b"" },
-            "{name}"
-        );
-        assert_eq!(
-            recording.of(Module),
-            if has_module { module.as_slice() } else { b"" },
-            "{name}"
-        );
+        assert_eq!(recording.of(Host), if has_host { host.as_slice() } else { b"" }, "{name}");
+        assert_eq!(recording.of(Module), if has_module { module.as_slice() } else { b"" }, "{name}");
         if has_host && has_module {
             // In the order in which they spoke: AT, OK, AT+CSQ, +CSQ, OK.
-            let turns = recording
-                .pieces
-                .iter()
-                .map(|piece| piece.from)
-                .collect::<Vec<_>>();
+            let turns = recording.pieces.iter().map(|piece| piece.from).collect::<Vec<_>>();
             let changes = turns.windows(2).filter(|pair| pair[0] != pair[1]).count();
             assert_eq!((turns[0], changes), (Host, 3), "{name}");
         }
         if name.contains("pcap") {
-            assert_eq!(
-                recording.whole(),
-                read(&bytes("dialogue.at")).whole(),
-                "{name}"
-            );
+            assert_eq!(recording.whole(), read(&bytes("dialogue.at")).whole(), "{name}");
         }
         seen += 1;
     }
     assert_eq!(seen, 17);
-    let named = |name: &str| {
-        Some((
-            name.to_owned(),
-            Box::new(Cursor::new(bytes(name))) as Box<dyn std::io::Read + Send>,
-        ))
-    };
+    let named =
+        |name: &str| Some((name.to_owned(), Box::new(Cursor::new(bytes(name))) as Box<dyn std::io::Read + Send>));
     let merged = drain(open_pair(named("logic1-tx.txt"), named("logic1-rx.txt")).unwrap());
     assert_eq!(merged.whole(), read(&bytes("logic2-hex.csv")).whole());
 }
@@ -1260,10 +893,7 @@ fn the_fuzz_laws_hold_on_every_format_and_its_truncations() {
             .packet(1, &rtac(7, b""))
             .packet(2, &rtac(2, b"OK\r\n"))
             .bytes,
-        Pcap::new(147, false, false)
-            .packet(0, b"AT\r")
-            .packet(1, b"\r\nOK\r\n")
-            .bytes,
+        Pcap::new(147, false, false).packet(0, b"AT\r").packet(1, b"\r\nOK\r\n").bytes,
         table.to_vec(),
         b"Time [s],Value,Parity Error,Framing Error\n0.1,A,,\n0.2,\",,Error\n".to_vec(),
         b"Time [s],Analyzer Name,Decoded Protocol Result\n0.1,Tx,A (0x41)\n".to_vec(),
@@ -1292,11 +922,7 @@ fn recording(timed: bool) -> impl Strategy<Value = Vec<Piece>> {
         let mut time = 0;
         let step = |(host, step, bytes): (bool, u64, Vec<u8>)| {
             time += step;
-            piece(
-                if host { Host } else { Module },
-                timed.then_some(time),
-                &bytes,
-            )
+            piece(if host { Host } else { Module }, timed.then_some(time), &bytes)
         };
         steps.into_iter().map(step).collect()
     })

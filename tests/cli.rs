@@ -28,44 +28,15 @@ fn decode_prints_a_line_an_event() {
 fn decode_shows_what_is_asked_for() {
     golden("decode_only", &["decode", "--only", "command,final", WIFI]);
     golden("decode_exchange", &["decode", "--exchange", "1", WIFI]);
-    golden(
-        "decode_window",
-        &[
-            "decode",
-            "--from",
-            "3.4",
-            "--to",
-            "3550ms",
-            "--payload",
-            "10",
-            WIFI,
-        ],
-    );
-    golden(
-        "decode_hex",
-        &[
-            "decode",
-            "--only",
-            "payload",
-            "--hex",
-            "--payload",
-            "all",
-            WIFI,
-        ],
-    );
-    golden(
-        "decode_colors",
-        &["decode", "--color", "always", "--exchange", "1", WIFI],
-    );
+    golden("decode_window", &["decode", "--from", "3.4", "--to", "3550ms", "--payload", "10", WIFI]);
+    golden("decode_hex", &["decode", "--only", "payload", "--hex", "--payload", "all", WIFI]);
+    golden("decode_colors", &["decode", "--color", "always", "--exchange", "1", WIFI]);
 }
 
 #[test]
 fn decode_sums_up() {
     golden("decode_summary", &["decode", "--summary", WIFI]);
-    golden(
-        "decode_summary_jsonl",
-        &["decode", "--summary", "--format", "jsonl", WIFI],
-    );
+    golden("decode_summary_jsonl", &["decode", "--summary", "--format", "jsonl", WIFI]);
 }
 
 #[test]
@@ -102,34 +73,18 @@ fn rules_are_explained() {
     for rule in atscope::check::Rule::ALL {
         let run = run(&["explain", rule.name()]);
         assert_eq!(run.status, 0);
-        assert!(
-            run.stdout.starts_with(rule.name()) && !run.stdout.contains("**"),
-            "{}",
-            run.stdout
-        );
+        assert!(run.stdout.starts_with(rule.name()) && !run.stdout.contains("**"), "{}", run.stdout);
     }
 }
 
 #[test]
 fn catalogs_are_shown() {
     golden("catalog_list", &["catalog", "list"]);
-    golden(
-        "catalog_show",
-        &["catalog", "show", "AT+CIPSTART", "-d", "esp-at"],
-    );
+    golden("catalog_show", &["catalog", "show", "AT+CIPSTART", "-d", "esp-at"]);
     golden("catalog_show_line", &["catalog", "show", "wifi got ip"]);
-    golden(
-        "catalog_show_codes",
-        &["catalog", "show", "http-status", "-d", "simcom"],
-    );
-    golden(
-        "catalog_show_typo",
-        &["catalog", "show", "+CIPSTRT", "-d", "esp-at"],
-    );
-    golden(
-        "catalog_lint_mistakes",
-        &["catalog", "lint", "tests/golden/input/wrong.toml"],
-    );
+    golden("catalog_show_codes", &["catalog", "show", "http-status", "-d", "simcom"]);
+    golden("catalog_show_typo", &["catalog", "show", "+CIPSTRT", "-d", "esp-at"]);
+    golden("catalog_lint_mistakes", &["catalog", "lint", "tests/golden/input/wrong.toml"]);
     for name in atscope::catalog::builtin_names() {
         let listed = run(&["catalog", "list", name]);
         assert_eq!(listed.status, 0);
@@ -144,12 +99,7 @@ fn every_command_has_a_page() {
         let catalog = atscope::catalog::load_builtin(name).unwrap();
         for command in &catalog.commands {
             let mut page = Vec::new();
-            atscope::report::reference::command(
-                &mut page,
-                &catalog,
-                command,
-                atscope::report::Style::default(),
-            );
+            atscope::report::reference::command(&mut page, &catalog, command, atscope::report::Style::default());
             let page = String::from_utf8(page).unwrap();
             assert!(page.starts_with(&format!("AT{}", command.name)), "{page}");
             let too_long = page.lines().find(|line| line.chars().count() > 120);
@@ -180,22 +130,9 @@ fn exit_status_follows_fail_on() {
 
 #[test]
 fn the_others_are_handled_after_a_file_that_cannot_be_read() {
-    let run = run(&[
-        "check",
-        "--format",
-        "jsonl",
-        "no/such/file.at",
-        WIFI,
-        TIMELESS,
-    ]);
-    let summaries: Vec<_> = json_lines(&run.stdout)
-        .into_iter()
-        .filter(|line| line["type"] == "summary")
-        .collect();
-    let names: Vec<_> = summaries
-        .iter()
-        .map(|line| line["file"].as_str().unwrap())
-        .collect();
+    let run = run(&["check", "--format", "jsonl", "no/such/file.at", WIFI, TIMELESS]);
+    let summaries: Vec<_> = json_lines(&run.stdout).into_iter().filter(|line| line["type"] == "summary").collect();
+    let names: Vec<_> = summaries.iter().map(|line| line["file"].as_str().unwrap()).collect();
     assert_eq!((run.status, names), (2, vec![WIFI, TIMELESS]));
     assert!(run.stderr.contains("no/such/file.at"), "{}", run.stderr);
 }
@@ -204,57 +141,23 @@ fn the_others_are_handled_after_a_file_that_cannot_be_read() {
 fn settings_come_from_a_file_and_the_command_line_wins() {
     let folder = folder("settings");
     let file = folder.join("atscope.toml");
-    fs::write(
-        &file,
-        "allow = [\"param-range\"]\nformat = \"jsonl\"\nfail-on = \"info\"\n",
-    )
-    .unwrap();
+    fs::write(&file, "allow = [\"param-range\"]\nformat = \"jsonl\"\nfail-on = \"info\"\n").unwrap();
     let wifi = Path::new(ROOT).join(WIFI);
     let wifi = wifi.to_str().unwrap();
     // Found in the working folder.
-    let found = run_of(
-        atscope(&["check", wifi])
-            .current_dir(&folder)
-            .output()
-            .unwrap(),
-    );
-    assert_eq!(
-        (found.status, json_lines(&found.stdout).len()),
-        (0, 1),
-        "{}{}",
-        found.stdout,
-        found.stderr
-    );
+    let found = run_of(atscope(&["check", wifi]).current_dir(&folder).output().unwrap());
+    assert_eq!((found.status, json_lines(&found.stdout).len()), (0, 1), "{}{}", found.stdout, found.stderr);
     // Named.
     let config = file.to_str().unwrap();
     assert_eq!(run(&["check", "--config", config, WIFI]).status, 0);
-    let denied = run(&[
-        "check",
-        "--config",
-        config,
-        "--deny",
-        "param-range",
-        "--format",
-        "text",
-        WIFI,
-    ]);
+    let denied = run(&["check", "--config", config, "--deny", "param-range", "--format", "text", WIFI]);
     assert_eq!(denied.status, 1);
-    assert!(
-        denied.stdout.starts_with("error[param-range]"),
-        "{}",
-        denied.stdout
-    );
+    assert!(denied.stdout.starts_with("error[param-range]"), "{}", denied.stdout);
     // Mistakes have a place.
     fs::write(&file, "\nmodle = \"esp32\"\n").unwrap();
     let wrong = run(&["check", "--config", config, WIFI]);
     assert_eq!(wrong.status, 2);
-    assert!(
-        wrong
-            .stderr
-            .contains("atscope.toml:2: unknown key `modle` (did you mean `model`?)"),
-        "{}",
-        wrong.stderr
-    );
+    assert!(wrong.stderr.contains("atscope.toml:2: unknown key `modle` (did you mean `model`?)"), "{}", wrong.stderr);
     assert_eq!(run(&["check", "--config", "no/such.toml", WIFI]).status, 2);
 }
 
@@ -264,12 +167,7 @@ fn standard_input_is_a_recording() {
     let piped = run_with(&["decode", "--format", "jsonl", "-"], &bytes);
     let named = run(&["decode", "--format", "jsonl", WIFI]);
     assert_eq!(piped.status, 0);
-    assert_eq!(
-        piped
-            .stdout
-            .replace("\"file\":\"-\"", &format!("\"file\":\"{WIFI}\"")),
-        named.stdout
-    );
+    assert_eq!(piped.stdout.replace("\"file\":\"-\"", &format!("\"file\":\"{WIFI}\"")), named.stdout);
 }
 
 #[test]
@@ -279,29 +177,12 @@ fn raw_files_are_a_recording() {
     fs::write(&host, "AT+CSQ\r\n").unwrap();
     fs::write(&module, "\r\n+CSQ: 20,99\r\n\r\nOK\r\n").unwrap();
     let (host, module) = (host.to_str().unwrap(), module.to_str().unwrap());
-    let both = run(&[
-        "decode", "--format", "jsonl", "--host", host, "--module", module,
-    ]);
-    let kinds: Vec<_> = json_lines(&both.stdout)
-        .iter()
-        .filter_map(|line| line["kind"].as_str().map(str::to_owned))
-        .collect();
-    assert_eq!(
-        (both.status, kinds),
-        (
-            0,
-            vec![
-                "command".to_owned(),
-                "response".to_owned(),
-                "final".to_owned()
-            ]
-        )
-    );
+    let both = run(&["decode", "--format", "jsonl", "--host", host, "--module", module]);
+    let kinds: Vec<_> =
+        json_lines(&both.stdout).iter().filter_map(|line| line["kind"].as_str().map(str::to_owned)).collect();
+    assert_eq!((both.status, kinds), (0, vec!["command".to_owned(), "response".to_owned(), "final".to_owned()]));
     assert_eq!(run(&["decode", "--module", module]).status, 0);
-    assert_eq!(
-        run(&["decode", "--mixed", "tests/golden/input/mixed.log"]).status,
-        0
-    );
+    assert_eq!(run(&["decode", "--mixed", "tests/golden/input/mixed.log"]).status, 0);
     assert_eq!(run(&["decode", "--host", host, WIFI]).status, 2);
 }
 
@@ -311,32 +192,14 @@ fn a_closed_pipe_ends_quietly() {
     let big = folder("pipe").join("big.at");
     fs::write(&big, text.repeat(20_000)).unwrap();
     let big = big.to_str().unwrap();
-    for args in [
-        &["decode", "-d", "generic", big] as &[&str],
-        &["decode", "-d", "generic", "--format", "jsonl", big],
-    ] {
-        let mut child = atscope(args)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+    for args in [&["decode", "-d", "generic", big] as &[&str], &["decode", "-d", "generic", "--format", "jsonl", big]] {
+        let mut child = atscope(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let status = child.wait().unwrap();
         let mut messages = String::new();
-        child
-            .stderr
-            .take()
-            .unwrap()
-            .read_to_string(&mut messages)
-            .unwrap();
-        assert_eq!(
-            (status.code(), messages.as_str()),
-            (Some(0), ""),
-            "{args:?}"
-        );
+        child.stderr.take().unwrap().read_to_string(&mut messages).unwrap();
+        assert_eq!((status.code(), messages.as_str()), (Some(0), ""), "{args:?}");
     }
 }
 
@@ -361,9 +224,7 @@ fn no_control_byte_reaches_the_terminal() {
     ] {
         let run = run(args);
         for text in [&run.stdout, &run.stderr] {
-            let bad = text
-                .chars()
-                .find(|c| (c.is_control() && *c != '\n') || matches!(c, '\u{202E}' | '\u{FEFF}'));
+            let bad = text.chars().find(|c| (c.is_control() && *c != '\n') || matches!(c, '\u{202E}' | '\u{FEFF}'));
             assert_eq!(bad, None, "{args:?}");
         }
     }
@@ -381,19 +242,9 @@ fn colours_are_honoured() {
     let colored = |run: &common::Run| run.stdout.contains('\u{1b}');
     assert!(!colored(&run(&["decode", WIFI])), "a pipe is no terminal");
     assert!(colored(&run(&["decode", "--color", "always", WIFI])));
-    let forced = run_of(
-        atscope(&["decode", "--color", "never", WIFI])
-            .env("CLICOLOR_FORCE", "1")
-            .output()
-            .unwrap(),
-    );
+    let forced = run_of(atscope(&["decode", "--color", "never", WIFI]).env("CLICOLOR_FORCE", "1").output().unwrap());
     assert!(!colored(&forced));
-    let none = run_of(
-        atscope(&["decode", WIFI])
-            .env("NO_COLOR", "1")
-            .output()
-            .unwrap(),
-    );
+    let none = run_of(atscope(&["decode", WIFI]).env("NO_COLOR", "1").output().unwrap());
     assert!(!colored(&none));
 }
 
@@ -406,18 +257,8 @@ fn conversions_keep_the_bytes() {
     assert_eq!(run(&["convert", &pcapng, "-o", &pcap]).status, 0);
     let events = |file: &str| {
         let run = run(&["decode", "-d", "esp-at", "--format", "jsonl", file]);
-        let lines = json_lines(&run.stdout)
-            .into_iter()
-            .filter(|line| line["type"] == "event");
-        lines
-            .map(|line| {
-                (
-                    line["from"].clone(),
-                    line["text"].clone(),
-                    line["time"].clone(),
-                )
-            })
-            .collect::<Vec<_>>()
+        let lines = json_lines(&run.stdout).into_iter().filter(|line| line["type"] == "event");
+        lines.map(|line| (line["from"].clone(), line["text"].clone(), line["time"].clone())).collect::<Vec<_>>()
     };
     for file in [&pcapng, &pcap] {
         assert_eq!(run(&["convert", file, "-o", &back]).status, 0);
@@ -434,37 +275,22 @@ fn conversions_keep_the_bytes() {
     assert_eq!(run(&["convert", &back, "-o", &back]).status, 2);
     assert!(!events(&back).is_empty());
     assert_eq!(run(&["convert", BROKEN, "-o", &path("kept.at")]).status, 2);
-    assert!(
-        fs::read_to_string(path("kept.at"))
-            .unwrap()
-            .contains("AT+HTTPINIT")
-    );
+    assert!(fs::read_to_string(path("kept.at")).unwrap().contains("AT+HTTPINIT"));
 }
 
 #[test]
 fn completions_and_manual_come_out_of_the_definitions() {
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
         let run = run(&["completions", shell]);
-        assert!(
-            run.status == 0 && run.stdout.contains("from-boot"),
-            "{shell}"
-        );
+        assert!(run.status == 0 && run.stdout.contains("from-boot"), "{shell}");
     }
     let page = run(&["man"]);
-    assert!(
-        page.status == 0
-            && page.stdout.contains(".TH atscope 1")
-            && page.stdout.contains("Exit status")
-    );
+    assert!(page.status == 0 && page.stdout.contains(".TH atscope 1") && page.stdout.contains("Exit status"));
     assert!(run(&["man", "decode"]).stdout.contains("summary"));
     assert_eq!(run(&["man", "dekode"]).status, 2);
     let folder = folder("man");
     assert_eq!(run(&["man", "--all", folder.to_str().unwrap()]).status, 0);
-    assert!(
-        files(&folder, "1")
-            .iter()
-            .any(|file| file.ends_with("atscope-check.1"))
-    );
+    assert!(files(&folder, "1").iter().any(|file| file.ends_with("atscope-check.1")));
 }
 
 /// Laws of the JSON lines over the whole corpus: each fits the schema, events are numbered, and those of a sender tile
@@ -480,36 +306,20 @@ fn json_lines_of_the_corpus_keep_the_contract() {
         for path in group {
             let name = path.to_str().unwrap();
             let own: Vec<_> = lines.iter().filter(|line| line["file"] == name).collect();
-            let [.., summary] = own.as_slice() else {
-                panic!("{name}: no summary")
-            };
+            let [.., summary] = own.as_slice() else { panic!("{name}: no summary") };
             assert_eq!(summary["type"], "summary", "{name}");
             let events: Vec<_> = own.iter().filter(|line| line["type"] == "event").collect();
             assert_eq!(summary["events"], events.len(), "{name}");
-            assert!(
-                events
-                    .iter()
-                    .enumerate()
-                    .all(|(at, event)| event["seq"] == at),
-                "{name}"
-            );
-            for (sender, bytes) in [
-                (Sender::Host, sent(path, Sender::Host)),
-                (Sender::Module, sent(path, Sender::Module)),
-            ] {
-                let mut of_sender: Vec<_> = events
-                    .iter()
-                    .filter(|event| event["from"] == sender.as_str())
-                    .collect();
+            assert!(events.iter().enumerate().all(|(at, event)| event["seq"] == at), "{name}");
+            for (sender, bytes) in
+                [(Sender::Host, sent(path, Sender::Host)), (Sender::Module, sent(path, Sender::Module))]
+            {
+                let mut of_sender: Vec<_> = events.iter().filter(|event| event["from"] == sender.as_str()).collect();
                 of_sender.sort_by_key(|event| event["offset"].as_u64());
                 let mut joined = Vec::new();
                 for event in of_sender {
                     assert_eq!(event["offset"], joined.len(), "{name}: {event}");
-                    atscope::escape::unescape(
-                        event["text"].as_str().unwrap().as_bytes(),
-                        &mut joined,
-                    )
-                    .unwrap();
+                    atscope::escape::unescape(event["text"].as_str().unwrap().as_bytes(), &mut joined).unwrap();
                     let end = event["offset"].as_u64().unwrap() + event["len"].as_u64().unwrap();
                     assert_eq!(end, joined.len() as u64, "{name}: {event}");
                 }
@@ -523,8 +333,7 @@ fn json_lines_of_the_corpus_keep_the_contract() {
 /// What a sender sent in a transcript.
 fn sent(path: &Path, sender: Sender) -> Vec<u8> {
     let file = Box::new(fs::File::open(path).unwrap());
-    let mut reader =
-        atscope::capture::open("corpus", file, &atscope::capture::Options::default()).unwrap();
+    let mut reader = atscope::capture::open("corpus", file, &atscope::capture::Options::default()).unwrap();
     let mut bytes = Vec::new();
     while let Some(chunk) = reader.next_chunk().unwrap() {
         if chunk.from == sender {

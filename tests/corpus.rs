@@ -198,7 +198,11 @@ fn seeds() {
             if text.len() < 4000 {
                 write("catalog", &format!("{file}-{number}"), text.as_bytes());
             }
-            write("catalog", &format!("{file}-{number}-alone"), format!("[catalog]\nname = \"x\"\n[[{entry}").as_bytes());
+            write(
+                "catalog",
+                &format!("{file}-{number}-alone"),
+                format!("[catalog]\nname = \"x\"\n[[{entry}").as_bytes(),
+            );
         }
     }
 }

@@ -50,12 +50,58 @@ fn sender() -> impl Strategy<Value = Sender> {
 /// Bytes of any kind, and bytes that a parser stumbles over.
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
     let word = prop::sample::select(vec![
-        "\r\n", "\r", "\n", "\r\r\n", "AT", "AT+", "+", ":", ",", "\"", "=", "?", "=?", ">", "> ", ";", "\\", "\0",
-        "\x1A", "+++", "OK\r\n", "\r\nERROR\r\n", "SEND OK\r\n", "+IPD,", "+IPD,0,5:hello", "4294967296", "-1", "99",
-        "AT+CIPSEND=5\r\n", "AT+CIPSEND=0,3000000\r\n", "AT+CIPSEND\r\n", "AT+CIPMODE=1\r\n", "AT+CIPSENDEX=0,9\r\n",
-        "\r\nready\r\n", "DOWNLOAD\r\n", "AT+HTTPDATA=4,1000\r\n", "+HTTPREAD: DATA,7\r\n", "+HTTPREAD: 0\r\n",
-        "AT+HTTPREAD=0,7\r\n", "0,CONNECT\r\n", "busy p...\r\n", "ATE0\r\n", "at", "+CMTI: ", "AT+CMGS=\"1\"\r",
-        "\u{201C}", "(1-3)", "+MQTTSUBRECV:0,\"t\",4,", "+CIPRECVDATA:5,", "AT+CIPRECVDATA=0,9\r\n", "1.2.3.4", "\x1B[0;32m",
+        "\r\n",
+        "\r",
+        "\n",
+        "\r\r\n",
+        "AT",
+        "AT+",
+        "+",
+        ":",
+        ",",
+        "\"",
+        "=",
+        "?",
+        "=?",
+        ">",
+        "> ",
+        ";",
+        "\\",
+        "\0",
+        "\x1A",
+        "+++",
+        "OK\r\n",
+        "\r\nERROR\r\n",
+        "SEND OK\r\n",
+        "+IPD,",
+        "+IPD,0,5:hello",
+        "4294967296",
+        "-1",
+        "99",
+        "AT+CIPSEND=5\r\n",
+        "AT+CIPSEND=0,3000000\r\n",
+        "AT+CIPSEND\r\n",
+        "AT+CIPMODE=1\r\n",
+        "AT+CIPSENDEX=0,9\r\n",
+        "\r\nready\r\n",
+        "DOWNLOAD\r\n",
+        "AT+HTTPDATA=4,1000\r\n",
+        "+HTTPREAD: DATA,7\r\n",
+        "+HTTPREAD: 0\r\n",
+        "AT+HTTPREAD=0,7\r\n",
+        "0,CONNECT\r\n",
+        "busy p...\r\n",
+        "ATE0\r\n",
+        "at",
+        "+CMTI: ",
+        "AT+CMGS=\"1\"\r",
+        "\u{201C}",
+        "(1-3)",
+        "+MQTTSUBRECV:0,\"t\",4,",
+        "+CIPRECVDATA:5,",
+        "AT+CIPRECVDATA=0,9\r\n",
+        "1.2.3.4",
+        "\x1B[0;32m",
     ]);
     let part = prop_oneof![
         1 => prop::collection::vec(any::<u8>(), 0..12),
@@ -95,7 +141,9 @@ fn valid() -> impl Strategy<Value = Conversation> {
             let now = whole.chunks.iter().rev().find_map(|chunk| chunk.time).unwrap_or_default();
             let gap = Time::from_millis(700);
             whole.chunks.extend(
-                next.chunks.iter().map(|chunk| Chunk { time: chunk.time.map(|time| time.plus(now).plus(gap)), ..chunk.clone() }),
+                next.chunks
+                    .iter()
+                    .map(|chunk| Chunk { time: chunk.time.map(|time| time.plus(now).plus(gap)), ..chunk.clone() }),
             );
         }
         whole.unwrap()
@@ -182,8 +230,9 @@ impl Damage {
 }
 
 fn damaged() -> impl Strategy<Value = Conversation> {
-    (valid(), prop::collection::vec(damage(), 1..6))
-        .prop_map(|(conversation, all)| all.iter().fold(conversation, |conversation, damage| damage.applied(conversation)))
+    (valid(), prop::collection::vec(damage(), 1..6)).prop_map(|(conversation, all)| {
+        all.iter().fold(conversation, |conversation, damage| damage.applied(conversation))
+    })
 }
 
 /// Cuts chunks in two at any place, several times.
@@ -284,8 +333,14 @@ fn endless_input_is_taken_piece_by_piece() {
 #[test]
 fn endless_input_within_an_exchange() {
     let opens = [
-        "AT+CIPMODE=1\r\n", "AT+CIPSEND\r\n", "AT+CIPSEND=0,4000000000\r\n", "AT+CIPSEND=2048\r\n", "AT+CWLAP\r\n",
-        "AT+CIPRECVDATA=0,4000000000\r\n", "AT+NOTTHERE\r\n", "AT+GMR\r\n",
+        "AT+CIPMODE=1\r\n",
+        "AT+CIPSEND\r\n",
+        "AT+CIPSEND=0,4000000000\r\n",
+        "AT+CIPSEND=2048\r\n",
+        "AT+CWLAP\r\n",
+        "AT+CIPRECVDATA=0,4000000000\r\n",
+        "AT+NOTTHERE\r\n",
+        "AT+GMR\r\n",
     ];
     let answers: [(&str, &[u8]); 7] = [
         ("AT", b"+CIPSEND"),

@@ -57,18 +57,12 @@ fn certain(head: &[u8], whole: bool) -> Option<Format> {
     }
     // A module's prompt starts with the same two bytes, but its lines end in CR LF, and nothing in them is escaped.
     if let Some(rest) = first.strip_prefix(b"> ") {
-        let bare = !text
-            .get(first.len()..)
-            .unwrap_or_default()
-            .starts_with(b"\r");
+        let bare = !text.get(first.len()..).unwrap_or_default().starts_with(b"\r");
         if rest.contains(&b'\\') || (bare && !rest.trim_ascii().is_empty()) {
             return Some(Format::Transcript);
         }
         let second = lines.next()??;
-        if [&b"#"[..], b"@", b"> ", b"< "]
-            .iter()
-            .any(|start| second.starts_with(start))
-        {
+        if [&b"#"[..], b"@", b"> ", b"< "].iter().any(|start| second.starts_with(start)) {
             return Some(Format::Transcript);
         }
     }
@@ -80,10 +74,7 @@ pub(super) fn detect_source(source: &mut Source) -> Result<Format, CaptureError>
     source.fill(1)?;
     loop {
         let (head, ended) = (source.available(), source.ended());
-        if let Some(format) = certain(
-            head.get(..head.len().min(LOOK_AHEAD)).unwrap_or_default(),
-            false,
-        ) {
+        if let Some(format) = certain(head.get(..head.len().min(LOOK_AHEAD)).unwrap_or_default(), false) {
             return Ok(format);
         }
         if ended || head.len() >= LOOK_AHEAD {
@@ -105,10 +96,7 @@ pub(super) fn detect_source(source: &mut Source) -> Result<Format, CaptureError>
     {
         return Err(source.damaged("the file header is cut off"));
     }
-    Err(CaptureError::Unrecognised {
-        file: source.file().to_owned(),
-        what: unrecognised(head),
-    })
+    Err(CaptureError::Unrecognised { file: source.file().to_owned(), what: unrecognised(head) })
 }
 
 fn unrecognised(head: &[u8]) -> String {
@@ -141,18 +129,9 @@ mod tests {
             (b"> \r\nSEND OK\r\n", Some(Format::Raw)),
             (b"> hello\r\nSEND OK\r\n", Some(Format::Raw)),
             (b"\xD4\xC3\xB2\xA1", Some(Format::Pcap)),
-            (
-                b"\x0A\x0D\x0D\x0A\x1C\x00\x00\x00\x4D\x3C\x2B\x1A",
-                Some(Format::Pcapng),
-            ),
-            (
-                b"name,type,start_time,duration,data,error\n",
-                Some(Format::Saleae),
-            ),
-            (
-                b"Time [s],Value,Parity Error,Framing Error\r\n",
-                Some(Format::Saleae),
-            ),
+            (b"\x0A\x0D\x0D\x0A\x1C\x00\x00\x00\x4D\x3C\x2B\x1A", Some(Format::Pcapng)),
+            (b"name,type,start_time,duration,data,error\n", Some(Format::Saleae)),
+            (b"Time [s],Value,Parity Error,Framing Error\r\n", Some(Format::Saleae)),
             (b"\r\n+CPIN: READY\r\n", Some(Format::Raw)),
             (b"AT+CSQ", Some(Format::Raw)),
             (b"PK\x03\x04", None),

@@ -40,28 +40,19 @@ pub(super) fn is_command(line: &[u8]) -> bool {
                 [b'A'..=b'Z' | b'a'..=b'z', ..] if rest.first() == Some(&b' ') => return false,
                 _ => rest = more,
             },
-            [
-                b'+' | b'*' | b'^' | b'%' | b'$' | b'#' | b'!' | b'@' | b'_',
-                next,
-                ..,
-            ] => return next.is_ascii_alphanumeric(),
+            [b'+' | b'*' | b'^' | b'%' | b'$' | b'#' | b'!' | b'@' | b'_', next, ..] => {
+                return next.is_ascii_alphanumeric();
+            }
             [b'D' | b'd', dial @ ..] if bare == 0 => {
-                return dial
-                    .iter()
-                    .all(|b| b.is_ascii_alphanumeric() || b"*#+,;!@<>\"= -".contains(b));
+                return dial.iter().all(|b| b.is_ascii_alphanumeric() || b"*#+,;!@<>\"= -".contains(b));
             }
             [b'&' | b'\\' | b'A'..=b'Z' | b'a'..=b'z', more @ ..] => {
                 let more = match (rest.first(), more) {
-                    (Some(b'&' | b'\\'), [letter, after @ ..]) if letter.is_ascii_alphabetic() => {
-                        after
-                    }
+                    (Some(b'&' | b'\\'), [letter, after @ ..]) if letter.is_ascii_alphabetic() => after,
                     (Some(b'&' | b'\\'), _) => return false,
                     _ => more,
                 };
-                let argument = more
-                    .iter()
-                    .take_while(|b| b.is_ascii_digit() || matches!(b, b'=' | b'?'))
-                    .count();
+                let argument = more.iter().take_while(|b| b.is_ascii_digit() || matches!(b, b'=' | b'?')).count();
                 bare = if argument == 0 { bare + 1 } else { 0 };
                 if bare > 2 {
                     return false;
@@ -101,16 +92,11 @@ pub(super) fn is_answer(line: &[u8]) -> bool {
     if WORDS.contains(&line) {
         return true;
     }
-    let (Some(b'+' | b'*' | b'^' | b'$' | b'#'), Some(colon)) =
-        (line.first(), memchr::memchr(b':', line))
-    else {
+    let (Some(b'+' | b'*' | b'^' | b'$' | b'#'), Some(colon)) = (line.first(), memchr::memchr(b':', line)) else {
         return false;
     };
     let name = line.get(1..colon).unwrap_or_default();
-    name.len() >= 2
-        && name
-            .iter()
-            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b' ' | b'_' | b'-' | b','))
+    name.len() >= 2 && name.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b' ' | b'_' | b'-' | b','))
 }
 
 /// Whether a module's line ends an exchange or asks for data: the place where the host speaks next.
@@ -129,10 +115,7 @@ pub(super) fn is_turn(line: &[u8]) -> bool {
         b"ROK",
     ];
     let line = line.trim_ascii();
-    WORDS.contains(&line)
-        || [&b"+CME ERROR"[..], b"+CMS ERROR", b"ERR="]
-            .iter()
-            .any(|word| line.starts_with(word))
+    WORDS.contains(&line) || [&b"+CME ERROR"[..], b"+CMS ERROR", b"ERR="].iter().any(|word| line.starts_with(word))
 }
 
 /// What the lines of one channel look like.
@@ -168,8 +151,7 @@ impl Evidence {
 
     fn append(&mut self, part: &[u8]) {
         let room = LONGEST_LINE.saturating_sub(self.line.len());
-        self.line
-            .extend_from_slice(part.get(..room.min(part.len())).unwrap_or_default());
+        self.line.extend_from_slice(part.get(..room.min(part.len())).unwrap_or_default());
     }
 
     /// Whether it speaks AT at all.
@@ -199,27 +181,15 @@ pub(super) fn assign(channels: &[&Evidence], host: Option<usize>, both: bool) ->
     let mut hosts: Vec<usize> = Vec::new();
     let mut modules: Vec<usize> = Vec::new();
     for (at, evidence) in channels.iter().enumerate() {
-        if is_host(at, evidence) {
-            hosts.push(at)
-        } else {
-            modules.push(at)
-        }
+        if is_host(at, evidence) { hosts.push(at) } else { modules.push(at) }
     }
     // Two lines, and no answer seen on either: the one with more commands is the host's, the other one echoes.
     if channels.len() == 2 && (hosts.len() == 2 || (hosts.is_empty() && host.is_none())) {
         let share = |at: usize| channels.get(at).map_or((0, 0), |e| (e.answers, e.bytes));
         let commands = |at: usize| channels.get(at).map_or(0, |e| e.commands);
         if commands(0) + commands(1) > 0 {
-            let first = if hosts.len() == 2 {
-                share(0) <= share(1)
-            } else {
-                commands(0) > 0 && share(0) <= share(1)
-            };
-            (hosts, modules) = if first {
-                (vec![0], vec![1])
-            } else {
-                (vec![1], vec![0])
-            };
+            let first = if hosts.len() == 2 { share(0) <= share(1) } else { commands(0) > 0 && share(0) <= share(1) };
+            (hosts, modules) = if first { (vec![0], vec![1]) } else { (vec![1], vec![0]) };
         }
     }
     let mut assigned = vec![(0, Role::Of(Sender::Module)); channels.len()];
@@ -239,21 +209,8 @@ pub(super) fn assign(channels: &[&Evidence], host: Option<usize>, both: bool) ->
     }
     for at in modules {
         let session = sessions.next().unwrap_or(u32::MAX);
-        let mixed = both
-            && channels
-                .get(at)
-                .is_some_and(|evidence| evidence.commands > 0);
-        set(
-            at,
-            (
-                session,
-                if mixed {
-                    Role::Both
-                } else {
-                    Role::Of(Sender::Module)
-                },
-            ),
-        );
+        let mixed = both && channels.get(at).is_some_and(|evidence| evidence.commands > 0);
+        set(at, (session, if mixed { Role::Both } else { Role::Of(Sender::Module) }));
     }
     assigned
 }
@@ -277,21 +234,16 @@ impl Sorter {
         if bytes.is_empty() {
             return Sender::Module;
         }
-        let echoed =
-            self.echo.len() >= bytes.len() && self.echo.iter().zip(bytes).all(|(a, b)| a == b);
-        let first = bytes
-            .split(|&b| b == b'\r' || b == b'\n')
-            .next()
-            .unwrap_or_default();
+        let echoed = self.echo.len() >= bytes.len() && self.echo.iter().zip(bytes).all(|(a, b)| a == b);
+        let first = bytes.split(|&b| b == b'\r' || b == b'\n').next().unwrap_or_default();
         // An echo in one piece with the answer: the repeated line, then more.
         let repeated = first.len() >= 2
             && self.echo.len() >= first.len()
             && self.echo.iter().zip(first).all(|(a, b)| a == b)
             && bytes.len() > first.len();
-        let command = is_command(first)
-            && (bytes.len() > first.len() || bytes.starts_with(b"AT") || bytes.starts_with(b"at"));
-        let continued =
-            (self.open || self.prompted) && !bytes.starts_with(b"\r\n") && !is_answer(first);
+        let command =
+            is_command(first) && (bytes.len() > first.len() || bytes.starts_with(b"AT") || bytes.starts_with(b"at"));
+        let continued = (self.open || self.prompted) && !bytes.starts_with(b"\r\n") && !is_answer(first);
         let from = if !(echoed || repeated) && (command || continued || bytes == b"+++") {
             Sender::Host
         } else {
@@ -385,26 +337,10 @@ mod tests {
 
     #[test]
     fn answers_are_told_from_commands() {
-        for line in [
-            "OK",
-            "+CSQ: 20,99",
-            "+CME ERROR: 10",
-            "*ATREADY: 1",
-            "+APP PDP: 0,ACTIVE",
-            "+IPD,0,5:hello",
-        ] {
+        for line in ["OK", "+CSQ: 20,99", "+CME ERROR: 10", "*ATREADY: 1", "+APP PDP: 0,ACTIVE", "+IPD,0,5:hello"] {
             assert!(is_answer(line.as_bytes()), "{line}");
         }
-        for line in [
-            "AT",
-            "AT+CSQ",
-            "ATE0",
-            "hello",
-            "a:b",
-            "+",
-            "+:",
-            "http://x/",
-        ] {
+        for line in ["AT", "AT+CSQ", "ATE0", "hello", "a:b", "+", "+:", "http://x/"] {
             assert!(!is_answer(line.as_bytes()), "{line}");
         }
     }
@@ -425,29 +361,14 @@ mod tests {
         let silent = evidence(b"\x00\x01");
         let (host, module, silent) = (&host, &module, &silent);
         let of = Role::Of;
-        assert_eq!(
-            assign(&[host, module], None, true),
-            [(0, of(Sender::Host)), (0, of(Sender::Module))]
-        );
-        assert_eq!(
-            assign(&[module, host], None, true),
-            [(0, of(Sender::Module)), (0, of(Sender::Host))]
-        );
+        assert_eq!(assign(&[host, module], None, true), [(0, of(Sender::Host)), (0, of(Sender::Module))]);
+        assert_eq!(assign(&[module, host], None, true), [(0, of(Sender::Module)), (0, of(Sender::Host))]);
         assert_eq!(assign(&[module], None, true), [(0, Role::Both)]);
         assert_eq!(assign(&[module], None, false), [(0, of(Sender::Module))]);
-        assert_eq!(
-            assign(&[silent, module], Some(0), false),
-            [(0, of(Sender::Host)), (0, of(Sender::Module))]
-        );
-        assert_eq!(
-            assign(&[host, silent], None, true),
-            [(0, of(Sender::Host)), (0, of(Sender::Module))]
-        );
+        assert_eq!(assign(&[silent, module], Some(0), false), [(0, of(Sender::Host)), (0, of(Sender::Module))]);
+        assert_eq!(assign(&[host, silent], None, true), [(0, of(Sender::Host)), (0, of(Sender::Module))]);
         let four = assign(&[host, module, host, module], None, true);
-        assert_eq!(
-            four.iter().map(|&(session, _)| session).collect::<Vec<_>>(),
-            [0, 0, 1, 1]
-        );
+        assert_eq!(four.iter().map(|&(session, _)| session).collect::<Vec<_>>(), [0, 0, 1, 1]);
     }
 
     #[test]

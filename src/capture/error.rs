@@ -118,19 +118,11 @@ impl CaptureError {
     }
 
     pub(super) fn choice(file: &str, what: impl Into<String>) -> Self {
-        Self::Choice {
-            file: file.to_owned(),
-            what: what.into(),
-        }
+        Self::Choice { file: file.to_owned(), what: what.into() }
     }
 
     pub(super) fn empty(file: &str, offset: u64) -> Self {
-        Self::Damaged {
-            file: file.to_owned(),
-            offset,
-            what: "empty: no record".to_owned(),
-            kept: 0,
-        }
+        Self::Damaged { file: file.to_owned(), offset, what: "empty: no record".to_owned(), kept: 0 }
     }
 
     pub(super) fn with_kept(mut self, count: u64) -> Self {

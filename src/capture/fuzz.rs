@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Read;
 
-use super::{
-    CaptureError, Format, MAX_CHUNK, Options, Reader, convert, detect, open, open_pair, writer,
-};
+use super::{CaptureError, Format, MAX_CHUNK, Options, Reader, convert, detect, open, open_pair, writer};
 use crate::Sender;
 
 /// Gives a few bytes a read, of changing number.
@@ -47,35 +45,16 @@ fn drain(opened: Result<Box<dyn Reader>, CaptureError>) -> Drained {
     let end = loop {
         match reader.next_chunk() {
             Ok(Some(chunk)) => {
-                assert!(
-                    chunk.bytes.len() <= MAX_CHUNK,
-                    "a chunk of {} bytes",
-                    chunk.bytes.len()
-                );
-                assert!(
-                    !chunk.bytes.is_empty() || !chunk.faults.is_empty(),
-                    "a chunk of nothing"
-                );
-                assert!(
-                    chunk
-                        .faults
-                        .iter()
-                        .all(|fault| fault.at <= chunk.bytes.len()),
-                    "a fault outside of its chunk"
-                );
-                bytes
-                    .entry((chunk.session, chunk.from))
-                    .or_default()
-                    .extend_from_slice(chunk.bytes);
+                assert!(chunk.bytes.len() <= MAX_CHUNK, "a chunk of {} bytes", chunk.bytes.len());
+                assert!(!chunk.bytes.is_empty() || !chunk.faults.is_empty(), "a chunk of nothing");
+                assert!(chunk.faults.iter().all(|fault| fault.at <= chunk.bytes.len()), "a fault outside of its chunk");
+                bytes.entry((chunk.session, chunk.from)).or_default().extend_from_slice(chunk.bytes);
             }
             Ok(None) => break None,
             Err(error) => break told(error),
         }
     };
-    assert!(
-        matches!(reader.next_chunk(), Ok(None)),
-        "something comes behind the end"
-    );
+    assert!(matches!(reader.next_chunk(), Ok(None)), "something comes behind the end");
     bytes.retain(|_, bytes| !bytes.is_empty());
     (bytes, end)
 }
@@ -87,40 +66,15 @@ fn drain(opened: Result<Box<dyn Reader>, CaptureError>) -> Drained {
 /// If a law is broken.
 #[allow(clippy::panic)] // that is what a fuzz body is for
 pub fn fuzz_capture(data: &[u8]) {
-    let forced = Format::ALL.into_iter().map(|format| Options {
-        format: Some(format),
-        ..Options::default()
-    });
-    let others = [
-        Options::default(),
-        Options {
-            mixed: true,
-            ..Options::default()
-        },
-    ];
+    let forced = Format::ALL.into_iter().map(|format| Options { format: Some(format), ..Options::default() });
+    let others = [Options::default(), Options { mixed: true, ..Options::default() }];
     for options in forced.chain(others) {
-        let whole = drain(open(
-            "fuzz",
-            Box::new(std::io::Cursor::new(data.to_vec())),
-            &options,
-        ));
-        let pieces = Pieces {
-            data: data.to_vec(),
-            at: 0,
-            turn: data.len(),
-        };
-        assert_eq!(
-            whole,
-            drain(open("fuzz", Box::new(pieces), &options)),
-            "{options:?}"
-        );
+        let whole = drain(open("fuzz", Box::new(std::io::Cursor::new(data.to_vec())), &options));
+        let pieces = Pieces { data: data.to_vec(), at: 0, turn: data.len() };
+        assert_eq!(whole, drain(open("fuzz", Box::new(pieces), &options)), "{options:?}");
 
         for format in [Format::Transcript, Format::Pcap, Format::Pcapng] {
-            let Ok(mut reader) = open(
-                "fuzz",
-                Box::new(std::io::Cursor::new(data.to_vec())),
-                &options,
-            ) else {
+            let Ok(mut reader) = open("fuzz", Box::new(std::io::Cursor::new(data.to_vec())), &options) else {
                 continue;
             };
             let written = Shared::default();
@@ -128,60 +82,29 @@ pub fn fuzz_capture(data: &[u8]) {
                 continue;
             };
             // Where the format cannot hold all of it, what was written ahead of that still has to be readable.
-            let complete = !matches!(
-                convert(&mut *reader, &mut *writer),
-                Err(CaptureError::Unwritable { .. })
-            );
+            let complete = !matches!(convert(&mut *reader, &mut *writer), Err(CaptureError::Unwritable { .. }));
             let back = written.bytes();
-            let options = Options {
-                format: Some(format),
-                ..Options::default()
-            };
-            let (again, _) = drain(open(
-                "again",
-                Box::new(std::io::Cursor::new(back)),
-                &options,
-            ));
+            let options = Options { format: Some(format), ..Options::default() };
+            let (again, _) = drain(open("again", Box::new(std::io::Cursor::new(back)), &options));
             let sessions = |drained: &BTreeMap<(u32, Sender), Vec<u8>>| -> Vec<(Sender, Vec<u8>)> {
-                drained
-                    .iter()
-                    .map(|((_, from), bytes)| (*from, bytes.clone()))
-                    .collect()
+                drained.iter().map(|((_, from), bytes)| (*from, bytes.clone())).collect()
             };
-            let single = whole
-                .0
-                .keys()
-                .map(|(session, _)| session)
-                .collect::<std::collections::BTreeSet<_>>()
-                .len()
-                < 2;
+            let single =
+                whole.0.keys().map(|(session, _)| session).collect::<std::collections::BTreeSet<_>>().len() < 2;
             if complete && single {
-                assert_eq!(
-                    sessions(&again),
-                    sessions(&whole.0),
-                    "written as {format}, read by {options:?}"
-                );
+                assert_eq!(sessions(&again), sessions(&whole.0), "written as {format}, read by {options:?}");
             }
         }
     }
     let (host, module) = data.split_at_checked(data.len() / 2).unwrap_or((data, &[]));
     let named = |bytes: &[u8]| {
-        Some((
-            "half".to_owned(),
-            Box::new(std::io::Cursor::new(bytes.to_vec())) as Box<dyn Read + Send>,
-        ))
+        Some(("half".to_owned(), Box::new(std::io::Cursor::new(bytes.to_vec())) as Box<dyn Read + Send>))
     };
     let (both, _) = drain(open_pair(named(host), named(module)));
-    let tables = [host, module]
-        .iter()
-        .any(|half| detect(half) == Some(Format::Saleae));
+    let tables = [host, module].iter().any(|half| detect(half) == Some(Format::Saleae));
     for (from, half) in [(Sender::Host, host), (Sender::Module, module)] {
         if !tables {
-            assert_eq!(
-                both.get(&(0, from)).map_or(&[][..], Vec::as_slice),
-                half,
-                "{from}"
-            );
+            assert_eq!(both.get(&(0, from)).map_or(&[][..], Vec::as_slice), half, "{from}");
         }
     }
 }

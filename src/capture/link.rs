@@ -25,10 +25,7 @@ pub(super) const UPPER_PDU: u32 = 252;
 
 /// Whether packets of this link type may carry a serial line.
 pub(super) fn is_serial(link: u32) -> bool {
-    matches!(
-        link,
-        USER0..=USER15 | USB_LINUX | USB_LINUX_MMAPPED | USBPCAP | RTAC_SERIAL | UPPER_PDU
-    )
+    matches!(link, USER0..=USER15 | USB_LINUX | USB_LINUX_MMAPPED | USBPCAP | RTAC_SERIAL | UPPER_PDU)
 }
 
 /// The name of a link type in tcpdump.org's list, of those that people capture; `unknown` for others.
@@ -90,11 +87,7 @@ pub(super) enum Payload<'a> {
 /// Reads a packet; `big` is the byte order of the file, which USB_LINUX headers follow.
 pub(super) fn payload(link: u32, big: bool, data: &[u8]) -> Payload<'_> {
     match link {
-        USER0..=USER15 => Payload::Serial {
-            from: None,
-            bytes: data,
-            fault: None,
-        },
+        USER0..=USER15 => Payload::Serial { from: None, bytes: data, fault: None },
         RTAC_SERIAL => rtac(data),
         UPPER_PDU => upper_pdu(data),
         USB_LINUX => usb::linux(data, big, 48),
@@ -125,11 +118,7 @@ fn rtac(data: &[u8]) -> Payload<'_> {
     if bytes.is_empty() && fault.is_none() {
         return Payload::Nothing;
     }
-    Payload::Serial {
-        from: Some(from),
-        bytes,
-        fault,
-    }
+    Payload::Serial { from: Some(from), bytes, fault }
 }
 
 /// Tags of an exported PDU: the dissector's name and the direction.
@@ -176,21 +165,14 @@ fn upper_pdu(data: &[u8]) -> Payload<'_> {
     if let Some(name) = dissector.filter(|name| !matches!(*name, b"at" | b"data" | b"serial")) {
         return Payload::Foreign(name);
     }
-    Payload::Serial {
-        from,
-        bytes: data.get(at..).unwrap_or_default(),
-        fault: None,
-    }
+    Payload::Serial { from, bytes: data.get(at..).unwrap_or_default(), fault: None }
 }
 
 /// Prepends the tags that make Wireshark show `bytes` with its AT dissector and the right direction.
 pub(super) fn export_pdu(from: Sender, bytes: &[u8], out: &mut Vec<u8>) {
     debug_assert!(bytes.len() <= MAX_CHUNK, "writers cut what is longer");
     out.clear();
-    for (tag, value) in [
-        (TAG_DISSECTOR, *b"at\0\0"),
-        (TAG_DIRECTION, (from.index() as u32).to_be_bytes()),
-    ] {
+    for (tag, value) in [(TAG_DISSECTOR, *b"at\0\0"), (TAG_DIRECTION, (from.index() as u32).to_be_bytes())] {
         out.extend_from_slice(&tag.to_be_bytes());
         out.extend_from_slice(&4u16.to_be_bytes());
         out.extend_from_slice(&value);
@@ -208,18 +190,11 @@ mod tests {
         let mut packet = Vec::new();
         for from in [Sender::Host, Sender::Module] {
             export_pdu(from, b"AT\r", &mut packet);
-            let expected = Payload::Serial {
-                from: Some(from),
-                bytes: b"AT\r",
-                fault: None,
-            };
+            let expected = Payload::Serial { from: Some(from), bytes: b"AT\r", fault: None };
             assert_eq!(payload(UPPER_PDU, false, &packet), expected);
             for end in 0..packet.len() - 3 {
                 let cut = packet.get(..end).unwrap_or_default();
-                assert!(
-                    matches!(payload(UPPER_PDU, false, cut), Payload::Bad(_)),
-                    "{end}"
-                );
+                assert!(matches!(payload(UPPER_PDU, false, cut), Payload::Bad(_)), "{end}");
             }
         }
     }
@@ -233,11 +208,7 @@ mod tests {
     #[test]
     fn rtac_events_carry_direction_and_faults() {
         let packet = |event: u8, bytes: &[u8]| [&[0; 8][..], &[event, 0, 0, 0], bytes].concat();
-        let serial = |from, fault| Payload::Serial {
-            from: Some(from),
-            bytes: b"x",
-            fault,
-        };
+        let serial = |from, fault| Payload::Serial { from: Some(from), bytes: b"x", fault };
         for (event, expected) in [
             (0, Payload::Nothing),
             (1, serial(Sender::Host, None)),
@@ -249,19 +220,9 @@ mod tests {
             (8, serial(Sender::Module, Some(FaultKind::Parity))),
             (9, serial(Sender::Module, Some(FaultKind::Break))),
         ] {
-            assert_eq!(
-                payload(RTAC_SERIAL, false, &packet(event, b"x")),
-                expected,
-                "event {event}"
-            );
+            assert_eq!(payload(RTAC_SERIAL, false, &packet(event, b"x")), expected, "event {event}");
         }
-        assert!(matches!(
-            payload(RTAC_SERIAL, false, &packet(5, b"")),
-            Payload::Lost(_)
-        ));
-        assert!(matches!(
-            payload(RTAC_SERIAL, false, b"short"),
-            Payload::Bad(_)
-        ));
+        assert!(matches!(payload(RTAC_SERIAL, false, &packet(5, b"")), Payload::Lost(_)));
+        assert!(matches!(payload(RTAC_SERIAL, false, b"short"), Payload::Bad(_)));
     }
 }

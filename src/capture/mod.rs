@@ -116,13 +116,7 @@ pub enum Format {
 
 impl Format {
     /// All of them, as the command line names them.
-    pub const ALL: [Self; 5] = [
-        Self::Transcript,
-        Self::Pcap,
-        Self::Pcapng,
-        Self::Saleae,
-        Self::Raw,
-    ];
+    pub const ALL: [Self; 5] = [Self::Transcript, Self::Pcap, Self::Pcapng, Self::Saleae, Self::Raw];
 
     /// `at`, `pcap`, `pcapng`, `saleae` or `raw`.
     pub const fn as_str(self) -> &'static str {
@@ -177,21 +171,12 @@ pub struct Meta {
 impl Meta {
     /// Of a recording that says nothing of itself.
     pub const fn new(format: Format) -> Self {
-        Self {
-            format,
-            headers: Vec::new(),
-            notes: Vec::new(),
-            epoch: None,
-            ordered: true,
-        }
+        Self { format, headers: Vec::new(), notes: Vec::new(), epoch: None, ordered: true }
     }
 
     /// The value of the first header with this key.
     pub fn header(&self, key: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(name, _)| name == key)
-            .map(|(_, value)| value.as_str())
+        self.headers.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_str())
     }
 
     /// Adds a note that is not there yet, up to a bounded number of them.
@@ -244,13 +229,7 @@ struct Record {
 
 impl Record {
     const fn new() -> Self {
-        Self {
-            session: 0,
-            from: Sender::Host,
-            time: None,
-            bytes: Vec::new(),
-            faults: Vec::new(),
-        }
+        Self { session: 0, from: Sender::Host, time: None, bytes: Vec::new(), faults: Vec::new() }
     }
 
     /// Back to an empty one of the host with no time; keeps the buffers.
@@ -263,13 +242,7 @@ impl Record {
     }
 
     fn chunk(&self) -> Chunk<'_> {
-        Chunk {
-            session: self.session,
-            from: self.from,
-            time: self.time,
-            bytes: &self.bytes,
-            faults: &self.faults,
-        }
+        Chunk { session: self.session, from: self.from, time: self.time, bytes: &self.bytes, faults: &self.faults }
     }
 }
 
@@ -295,13 +268,7 @@ struct Stream {
 
 impl Stream {
     fn boxed(file: &str, inner: Box<dyn Pull>) -> Box<dyn Reader> {
-        Box::new(Self {
-            inner,
-            record: Record::new(),
-            file: file.to_owned(),
-            kept: 0,
-            done: false,
-        })
+        Box::new(Self { inner, record: Record::new(), file: file.to_owned(), kept: 0, done: false })
     }
 
     fn advance(&mut self) -> Result<bool, CaptureError> {
@@ -352,11 +319,7 @@ impl Reader for Stream {
 /// # Errors
 /// An input that is empty or cut off ahead of its first record ([`CaptureError::is_damage`]), one that is in no
 /// known format or carries no serial line, and a choice in `options` that the recording does not have.
-pub fn open(
-    name: &str,
-    input: Box<dyn Read + Send>,
-    options: &Options,
-) -> Result<Box<dyn Reader>, CaptureError> {
+pub fn open(name: &str, input: Box<dyn Read + Send>, options: &Options) -> Result<Box<dyn Reader>, CaptureError> {
     let mut source = Source::new(name, input);
     let format = match options.format {
         Some(format) => format,
@@ -386,18 +349,12 @@ pub type Named = (String, Box<dyn Read + Send>);
 ///
 /// # Errors
 /// No input at all, a table beside raw bytes, or only empty inputs ([`CaptureError::is_damage`]).
-pub fn open_pair(
-    host: Option<Named>,
-    module: Option<Named>,
-) -> Result<Box<dyn Reader>, CaptureError> {
+pub fn open_pair(host: Option<Named>, module: Option<Named>) -> Result<Box<dyn Reader>, CaptureError> {
     let name = match (&host, &module) {
         (Some((host, _)), Some((module, _))) => format!("{host}+{module}"),
         (Some((name, _)), None) | (None, Some((name, _))) => name.clone(),
         (None, None) => {
-            return Err(CaptureError::choice(
-                "-",
-                "no file for the host nor for the module",
-            ));
+            return Err(CaptureError::choice("-", "no file for the host nor for the module"));
         }
     };
     let source = |(name, input): Named| Source::new(&name, input);

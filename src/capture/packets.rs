@@ -9,9 +9,7 @@ use super::direction::{self, Evidence, Role, Sorter};
 use super::link::{self, Payload};
 use super::source::Source;
 use super::usb::{self, Device, Survey, Transfer, Wish};
-use super::{
-    CaptureError, Chunk, Fault, FaultKind, Format, MAX_CHUNK, Meta, Options, Pull, Record,
-};
+use super::{CaptureError, Chunk, Fault, FaultKind, Format, MAX_CHUNK, Meta, Options, Pull, Record};
 use crate::{Sender, Time};
 
 /// The limit on a packet or block, in bytes.
@@ -57,21 +55,12 @@ pub(super) struct Packet {
 
 impl Packet {
     pub(super) fn clear(&mut self, offset: u64) {
-        let (mut data, mut parts, mut faults) = (
-            std::mem::take(&mut self.data),
-            std::mem::take(&mut self.parts),
-            std::mem::take(&mut self.faults),
-        );
+        let (mut data, mut parts, mut faults) =
+            (std::mem::take(&mut self.data), std::mem::take(&mut self.parts), std::mem::take(&mut self.faults));
         data.clear();
         parts.clear();
         faults.clear();
-        *self = Self {
-            offset,
-            data,
-            parts,
-            faults,
-            ..Self::default()
-        };
+        *self = Self { offset, data, parts, faults, ..Self::default() };
     }
 }
 
@@ -196,22 +185,14 @@ impl<S: PacketSource + 'static> Packets<S> {
             this.only = select.parse().ok();
             this.usb.wish = Wish::parse(select);
             if this.only.is_none() && this.usb.wish.is_none() {
-                let what = format!(
-                    "`{select}` selects no line: expected BUS.DEVICE[.OUT[.IN]] or the number of a session"
-                );
+                let what =
+                    format!("`{select}` selects no line: expected BUS.DEVICE[.OUT[.IN]] or the number of a session");
                 return Err(CaptureError::choice(&file, what));
             }
         }
         if let Some(host) = &options.host {
-            let expected = || {
-                format!(
-                    "`{host}` is no line of the host's: expected the number of an interface, from 0"
-                )
-            };
-            this.host = Some(
-                host.parse()
-                    .map_err(|_| CaptureError::choice(&file, expected()))?,
-            );
+            let expected = || format!("`{host}` is no line of the host's: expected the number of an interface, from 0");
+            this.host = Some(host.parse().map_err(|_| CaptureError::choice(&file, expected()))?);
         }
         while this.looking {
             this.step();
@@ -248,10 +229,7 @@ impl<S: PacketSource + 'static> Packets<S> {
 
     /// Whether what was read tells whose bytes they are, or no more may be held back.
     fn is_enough(&mut self) -> bool {
-        let usb = self
-            .queue
-            .iter()
-            .any(|piece| matches!(piece.origin, Origin::Endpoint(..)));
+        let usb = self.queue.iter().any(|piece| matches!(piece.origin, Origin::Endpoint(..)));
         if usb || !self.usb.survey.is_empty() {
             if self.usb.survey.is_certain() {
                 return true;
@@ -274,8 +252,7 @@ impl<S: PacketSource + 'static> Packets<S> {
                         };
                         self.queued -= piece.weight();
                     }
-                    self.meta
-                        .note("bulk data ahead of the first AT command or answer was left out");
+                    self.meta.note("bulk data ahead of the first AT command or answer was left out");
                 }
             }
             return false;
@@ -292,16 +269,16 @@ impl<S: PacketSource + 'static> Packets<S> {
         }
         if packet.cut {
             let offset = packet.offset;
-            self.meta.note(format!("the recorder did not keep all bytes of some packets, the first one at byte {offset}"));
+            self.meta
+                .note(format!("the recorder did not keep all bytes of some packets, the first one at byte {offset}"));
         }
         if !link::is_serial(packet.link) {
             let first = self.foreign.is_none();
             self.foreign.get_or_insert(packet.link);
             if first {
                 let (number, name) = (packet.link, link::name(packet.link));
-                self.meta.note(format!(
-                    "packets of link type {number} ({name}) carry no serial line and were left out"
-                ));
+                self.meta
+                    .note(format!("packets of link type {number} ({name}) carry no serial line and were left out"));
             }
         }
         match link::payload(packet.link, packet.big, &packet.data) {
@@ -309,28 +286,18 @@ impl<S: PacketSource + 'static> Packets<S> {
             Payload::Bad(what) => {
                 let offset = packet.offset;
                 if !self.meta.notes.iter().any(|note| note.ends_with(what)) {
-                    self.meta.note(format!(
-                        "packets were left out, the first one at byte {offset}: {what}"
-                    ));
+                    self.meta.note(format!("packets were left out, the first one at byte {offset}: {what}"));
                 }
             }
             Payload::Lost(what) => {
-                let time = self
-                    .relative(packet.time)
-                    .map_or(String::new(), |time| format!(" at {time} s"));
+                let time = self.relative(packet.time).map_or(String::new(), |time| format!(" at {time} s"));
                 self.meta.note(format!("{what}{time}"));
             }
             Payload::Foreign(name) => {
                 let name = name.escape_ascii();
-                self.meta.note(format!(
-                    "exported PDUs of the dissector `{name}` were left out: only `at` was read"
-                ));
+                self.meta.note(format!("exported PDUs of the dissector `{name}` were left out: only `at` was read"));
             }
-            Payload::Usb(Transfer {
-                device,
-                endpoint,
-                bytes,
-            }) => self.take_usb(device, endpoint, bytes, &packet),
+            Payload::Usb(Transfer { device, endpoint, bytes }) => self.take_usb(device, endpoint, bytes, &packet),
             Payload::Serial { from, bytes, fault } => {
                 let from = from.or(packet.from);
                 self.take_serial(from, bytes, fault, &packet);
@@ -339,19 +306,8 @@ impl<S: PacketSource + 'static> Packets<S> {
         self.packet = packet;
     }
 
-    fn take_serial(
-        &mut self,
-        from: Option<Sender>,
-        bytes: &[u8],
-        fault: Option<FaultKind>,
-        packet: &Packet,
-    ) {
-        let mut faults: Vec<Fault> = packet
-            .faults
-            .iter()
-            .filter(|fault| fault.at <= bytes.len())
-            .copied()
-            .collect();
+    fn take_serial(&mut self, from: Option<Sender>, bytes: &[u8], fault: Option<FaultKind>, packet: &Packet) {
+        let mut faults: Vec<Fault> = packet.faults.iter().filter(|fault| fault.at <= bytes.len()).copied().collect();
         faults.sort_by_key(|fault| fault.at);
         if let Some(kind) = fault.filter(|kind| !self.faults.contains(kind)) {
             self.faults.push(kind);
@@ -360,11 +316,7 @@ impl<S: PacketSource + 'static> Packets<S> {
             return;
         }
         if from == Some(Sender::Module) && !self.faults.is_empty() {
-            let waiting: Vec<Fault> = self
-                .faults
-                .drain(..)
-                .map(|kind| Fault { at: 0, kind })
-                .collect();
+            let waiting: Vec<Fault> = self.faults.drain(..).map(|kind| Fault { at: 0, kind }).collect();
             faults.splice(0..0, waiting);
         }
         let channel = self.channels.entry(packet.interface).or_default();
@@ -372,25 +324,15 @@ impl<S: PacketSource + 'static> Packets<S> {
             channel.evidence.feed(bytes);
         }
         let origin = Origin::Interface(packet.interface, from);
-        let total: usize = packet
-            .parts
-            .iter()
-            .fold(0, |sum, part| sum.saturating_add(part.length));
+        let total: usize = packet.parts.iter().fold(0, |sum, part| sum.saturating_add(part.length));
         if !packet.parts.is_empty() && total == bytes.len() {
             let (mut rest, mut start) = (bytes, 0);
             for part in &packet.parts {
                 let (piece, after) = rest.split_at_checked(part.length).unwrap_or((rest, &[]));
                 let last = after.is_empty();
                 let end = start + part.length;
-                let own = faults
-                    .iter()
-                    .filter(|f| f.at >= start && (f.at < end || last));
-                let own = own
-                    .map(|f| Fault {
-                        at: f.at - start,
-                        kind: f.kind,
-                    })
-                    .collect();
+                let own = faults.iter().filter(|f| f.at >= start && (f.at < end || last));
+                let own = own.map(|f| Fault { at: f.at - start, kind: f.kind }).collect();
                 self.push(origin, part.time, piece, own);
                 // Parts of no byte behind the last one would each claim the faults there.
                 faults.retain(|f| f.at >= end && !last);
@@ -406,32 +348,19 @@ impl<S: PacketSource + 'static> Packets<S> {
             Some((_, line)) if line.sender(device, endpoint).is_none() => {
                 // Look a little at what is not taken, to name it.
                 if self.usb.survey.wants(device, endpoint) {
-                    self.usb.survey.feed(&Transfer {
-                        device,
-                        endpoint,
-                        bytes,
-                    });
+                    self.usb.survey.feed(&Transfer { device, endpoint, bytes });
                 }
                 return;
             }
             Some(_) => {}
             None => {
-                self.usb.survey.feed(&Transfer {
-                    device,
-                    endpoint,
-                    bytes,
-                });
+                self.usb.survey.feed(&Transfer { device, endpoint, bytes });
                 if self.usb.wish.is_some_and(|wish| !wish.allows(device)) {
                     return;
                 }
             }
         }
-        self.push(
-            Origin::Endpoint(device, endpoint),
-            packet.time,
-            bytes,
-            Vec::new(),
-        );
+        self.push(Origin::Endpoint(device, endpoint), packet.time, bytes, Vec::new());
     }
 
     fn push(&mut self, origin: Origin, time: Option<Time>, bytes: &[u8], faults: Vec<Fault>) {
@@ -447,22 +376,11 @@ impl<S: PacketSource + 'static> Packets<S> {
             let own = match &faults {
                 Some(all) if bytes.len() > MAX_CHUNK => {
                     let here = |f: &&Fault| f.at >= start && (f.at < end || end == bytes.len());
-                    all.iter()
-                        .filter(here)
-                        .map(|f| Fault {
-                            at: f.at - start,
-                            kind: f.kind,
-                        })
-                        .collect()
+                    all.iter().filter(here).map(|f| Fault { at: f.at - start, kind: f.kind }).collect()
                 }
                 _ => faults.take().unwrap_or_default(),
             };
-            let piece = Piece {
-                origin,
-                time,
-                bytes: piece,
-                faults: own,
-            };
+            let piece = Piece { origin, time, bytes: piece, faults: own };
             self.queued += piece.weight();
             self.queue.push_back(piece);
             start = end;
@@ -490,8 +408,7 @@ impl<S: PacketSource + 'static> Packets<S> {
 
     /// Gives every channel its role, and takes a USB line.
     fn decide(&mut self) {
-        let undirected =
-            |channel: &&mut Channel| channel.assigned.is_none() && channel.evidence.bytes > 0;
+        let undirected = |channel: &&mut Channel| channel.assigned.is_none() && channel.evidence.bytes > 0;
         let host = self.host;
         let mut open: Vec<(u32, &mut Channel)> = self
             .channels
@@ -518,21 +435,14 @@ impl<S: PacketSource + 'static> Packets<S> {
         if let Some(last) = told.iter().map(|(session, _)| *session).max() {
             self.sessions = last.saturating_add(1);
             let told: Vec<String> = told.into_iter().map(|(_, text)| text).collect();
-            self.meta.note(format!(
-                "the packets do not say who sent them; taken by content: {}",
-                told.join(", ")
-            ));
+            self.meta.note(format!("the packets do not say who sent them; taken by content: {}", told.join(", ")));
         }
         if !self.usb.survey.is_empty() {
             self.usb.survey.finish();
             match self.usb.survey.choose(self.usb.wish) {
                 Ok(line) => {
                     let others = self.usb.survey.others(&line);
-                    let others_shown = if others.is_empty() {
-                        String::new()
-                    } else {
-                        format!("; not taken: {others}")
-                    };
+                    let others_shown = if others.is_empty() { String::new() } else { format!("; not taken: {others}") };
                     self.meta.note(format!("took {line}{others_shown}"));
                     self.usb.named = self.usb.survey.len();
                     self.usb.line = Some((self.sessions, line));
@@ -553,10 +463,7 @@ impl<S: PacketSource + 'static> Packets<S> {
         if let Some((_, line)) = &self.usb.line
             && self.usb.survey.len() > self.usb.named
         {
-            self.meta.note(format!(
-                "USB lines that were not taken: {}",
-                self.usb.survey.others(line)
-            ));
+            self.meta.note(format!("USB lines that were not taken: {}", self.usb.survey.others(line)));
             self.usb.named = self.usb.survey.len();
         }
     }
@@ -594,8 +501,7 @@ impl<S: PacketSource + 'static> Packets<S> {
     fn end(&mut self, out: &mut Record) -> Result<bool, CaptureError> {
         if !self.faults.is_empty() {
             out.from = Sender::Module;
-            out.faults
-                .extend(self.faults.drain(..).map(|kind| Fault { at: 0, kind }));
+            out.faults.extend(self.faults.drain(..).map(|kind| Fault { at: 0, kind }));
             self.delivered = true;
             return Ok(true);
         }
@@ -609,16 +515,9 @@ impl<S: PacketSource + 'static> Packets<S> {
         match (self.only, self.foreign) {
             (Some(only), _) if self.sessions > 0 => {
                 let last = self.sessions - 1;
-                Err(CaptureError::choice(
-                    &file,
-                    format!("there is no session {only}: expected 0 to {last}"),
-                ))
+                Err(CaptureError::choice(&file, format!("there is no session {only}: expected 0 to {last}")))
             }
-            (_, Some(found)) => Err(CaptureError::LinkType {
-                file,
-                found,
-                name: link::name(found),
-            }),
+            (_, Some(found)) => Err(CaptureError::LinkType { file, found, name: link::name(found) }),
             _ => Ok(false),
         }
     }
@@ -674,9 +573,7 @@ impl Line {
         match (self.from, self.bytes.last()) {
             (Sender::Host, last) => matches!(last, Some(b'\r' | b'\n' | 0x1A)),
             (Sender::Module, Some(b'\n')) => true,
-            (Sender::Module, _) => [&b"\n>"[..], b"\n> "]
-                .iter()
-                .any(|end| self.bytes.ends_with(end)),
+            (Sender::Module, _) => [&b"\n>"[..], b"\n> "].iter().any(|end| self.bytes.ends_with(end)),
         }
     }
 }
@@ -712,11 +609,7 @@ impl Gather {
             // Only chunks that no reader gives are cut here.
             let faults = if start == 0 { chunk.faults } else { &[] };
             start = end;
-            Chunk {
-                bytes,
-                faults,
-                ..chunk
-            }
+            Chunk { bytes, faults, ..chunk }
         })
     }
 
@@ -748,15 +641,9 @@ impl Gather {
             line
         });
         let start = line.bytes.len();
-        line.faults.extend(chunk.faults.iter().map(|fault| Fault {
-            at: start + fault.at,
-            kind: fault.kind,
-        }));
+        line.faults.extend(chunk.faults.iter().map(|fault| Fault { at: start + fault.at, kind: fault.kind }));
         line.bytes.extend_from_slice(chunk.bytes);
-        line.parts.push(Part {
-            length: chunk.bytes.len(),
-            time: chunk.time,
-        });
+        line.parts.push(Part { length: chunk.bytes.len(), time: chunk.time });
     }
 
     /// The line that was gathered.

@@ -19,17 +19,12 @@ const FILE_HEADER: usize = 24;
 const PACKET_HEADER: usize = 16;
 
 /// How a file starts: both byte orders, micro- and nanoseconds.
-pub(super) const MAGICS: [[u8; 4]; 4] = [
-    [0xA1, 0xB2, 0xC3, 0xD4],
-    [0xA1, 0xB2, 0x3C, 0x4D],
-    [0xD4, 0xC3, 0xB2, 0xA1],
-    [0x4D, 0x3C, 0xB2, 0xA1],
-];
+pub(super) const MAGICS: [[u8; 4]; 4] =
+    [[0xA1, 0xB2, 0xC3, 0xD4], [0xA1, 0xB2, 0x3C, 0x4D], [0xD4, 0xC3, 0xB2, 0xA1], [0x4D, 0x3C, 0xB2, 0xA1]];
 
 /// Whether a file starts as pcap.
 pub(super) fn is_pcap(head: &[u8]) -> bool {
-    head.first_chunk()
-        .is_some_and(|magic| MAGICS.contains(magic))
+    head.first_chunk().is_some_and(|magic| MAGICS.contains(magic))
 }
 
 pub(super) struct PcapPackets {
@@ -43,34 +38,18 @@ impl PcapPackets {
     pub(super) fn open(mut source: Source) -> Result<Self, CaptureError> {
         let head = source.fill(FILE_HEADER)?;
         if head.len() >= 4 && !is_pcap(head) {
-            let what = "not a pcap file: it does not start with one of pcap's four magic numbers"
-                .to_owned();
-            return Err(CaptureError::Unrecognised {
-                file: source.file().to_owned(),
-                what,
-            });
+            let what = "not a pcap file: it does not start with one of pcap's four magic numbers".to_owned();
+            return Err(CaptureError::Unrecognised { file: source.file().to_owned(), what });
         }
         let Ok((_, parser)) = PcapParser::new(head) else {
-            let what = format!(
-                "the file header is cut off: {} of {FILE_HEADER} bytes",
-                head.len()
-            );
+            let what = format!("the file header is cut off: {} of {FILE_HEADER} bytes", head.len());
             return Err(source.damaged(what));
         };
-        let this = Self {
-            source,
-            parser,
-            recorded: Recorded::default(),
-            failure: None,
-        };
+        let this = Self { source, parser, recorded: Recorded::default(), failure: None };
         let found = this.link();
         if !link::is_serial(found) {
             let file = this.source.file().to_owned();
-            return Err(CaptureError::LinkType {
-                file,
-                found,
-                name: link::name(found),
-            });
+            return Err(CaptureError::LinkType { file, found, name: link::name(found) });
         }
         let mut this = this;
         this.source.consume(FILE_HEADER);
@@ -93,21 +72,12 @@ impl PacketSource for PcapPackets {
         if head.is_empty() {
             return Ok(false);
         }
-        let Some(length) = Fields::new(head, big)
-            .u32(8)
-            .filter(|_| head.len() >= PACKET_HEADER)
-        else {
-            let what = format!(
-                "a packet's header is cut off: {} of {PACKET_HEADER} bytes",
-                head.len()
-            );
+        let Some(length) = Fields::new(head, big).u32(8).filter(|_| head.len() >= PACKET_HEADER) else {
+            let what = format!("a packet's header is cut off: {} of {PACKET_HEADER} bytes", head.len());
             return Err(self.source.damaged(what));
         };
         let Some(length) = LongestPacket::allows(length) else {
-            return Err(self.source.damaged(format!(
-                "a packet of {length} bytes: {}",
-                LongestPacket::REASON
-            )));
+            return Err(self.source.damaged(format!("a packet of {length} bytes: {}", LongestPacket::REASON)));
         };
         packet.clear(self.source.offset());
         let all = self.source.fill(PACKET_HEADER + length)?;
@@ -115,27 +85,16 @@ impl PacketSource for PcapPackets {
             packet.data.extend_from_slice(&raw.data);
         } else {
             // What is there of the last packet was on the line, too.
-            packet
-                .data
-                .extend_from_slice(all.get(PACKET_HEADER..).unwrap_or_default());
+            packet.data.extend_from_slice(all.get(PACKET_HEADER..).unwrap_or_default());
         }
         let fields = Fields::new(all, big);
         let (seconds, fraction) = (fields.u32(0).unwrap_or(0), fields.u32(4).unwrap_or(0));
-        let unit = if self.parser.header().ts_resolution == TsResolution::NanoSecond {
-            1
-        } else {
-            1000
-        };
-        packet.time = Some(Time::from_nanos(
-            u64::from(seconds) * 1_000_000_000 + u64::from(fraction) * unit,
-        ));
+        let unit = if self.parser.header().ts_resolution == TsResolution::NanoSecond { 1 } else { 1000 };
+        packet.time = Some(Time::from_nanos(u64::from(seconds) * 1_000_000_000 + u64::from(fraction) * unit));
         packet.cut = fields.u32(12).unwrap_or(0) as usize > length;
         (packet.link, packet.big) = (self.link(), big);
         if packet.data.len() < length {
-            let what = format!(
-                "the last packet is cut off: {} of {length} bytes",
-                packet.data.len()
-            );
+            let what = format!("the last packet is cut off: {} of {length} bytes", packet.data.len());
             let failure = self.source.damaged(what);
             self.failure = Some(failure);
         }
@@ -187,15 +146,7 @@ impl PcapWriter {
     }
 
     fn write(&mut self) -> Result<(), CaptureError> {
-        let Self {
-            inner: Some(inner),
-            gather,
-            packet,
-            epoch,
-            last,
-            ..
-        } = self
-        else {
+        let Self { inner: Some(inner), gather, packet, epoch, last, .. } = self else {
             return Ok(());
         };
         let Some(line) = gather.take() else {
@@ -207,9 +158,7 @@ impl PcapWriter {
         let time = std::time::Duration::from_nanos(last.as_nanos());
         let written = inner.write_packet(&PcapPacket::new(time, packet.len() as u32, packet));
         gather.reuse(line);
-        written
-            .map(drop)
-            .map_err(|error| unwritable(error, Format::Pcap, "its times end in the year 2106"))
+        written.map(drop).map_err(|error| unwritable(error, Format::Pcap, "its times end in the year 2106"))
     }
 }
 
@@ -243,10 +192,7 @@ impl Writer for PcapWriter {
     fn chunk(&mut self, chunk: &Chunk<'_>) -> Result<(), CaptureError> {
         if chunk.session != 0 {
             let what = "a pcap file holds one conversation; choose one of the recording's, or write pcapng";
-            return Err(CaptureError::Unwritable {
-                format: Format::Pcap,
-                what,
-            });
+            return Err(CaptureError::Unwritable { format: Format::Pcap, what });
         }
         for piece in Gather::pieces(chunk) {
             if !self.gather.takes(&piece) {

@@ -18,13 +18,10 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use pcap_file::pcapng::blocks::enhanced_packet::{EnhancedPacketBlock, EnhancedPacketOption};
-use pcap_file::pcapng::blocks::interface_description::{
-    InterfaceDescriptionBlock, InterfaceDescriptionOption,
-};
+use pcap_file::pcapng::blocks::interface_description::{InterfaceDescriptionBlock, InterfaceDescriptionOption};
 use pcap_file::pcapng::blocks::section_header::{SectionHeaderBlock, SectionHeaderOption};
 use pcap_file::pcapng::blocks::{
-    ENHANCED_PACKET_BLOCK, INTERFACE_DESCRIPTION_BLOCK, PACKET_BLOCK, SECTION_HEADER_BLOCK,
-    SIMPLE_PACKET_BLOCK,
+    ENHANCED_PACKET_BLOCK, INTERFACE_DESCRIPTION_BLOCK, PACKET_BLOCK, SECTION_HEADER_BLOCK, SIMPLE_PACKET_BLOCK,
 };
 use pcap_file::pcapng::{PcapNgParser, PcapNgWriter};
 use pcap_file::{DataLink, Endianness};
@@ -51,11 +48,7 @@ pub(super) const START: [u8; 4] = [0x0A, 0x0D, 0x0D, 0x0A];
 
 /// Whether a file starts as pcapng.
 pub(super) fn is_pcapng(head: &[u8]) -> bool {
-    head.starts_with(&START)
-        && matches!(
-            head.get(8..12),
-            Some([0x1A, 0x2B, 0x3C, 0x4D] | [0x4D, 0x3C, 0x2B, 0x1A])
-        )
+    head.starts_with(&START) && matches!(head.get(8..12), Some([0x1A, 0x2B, 0x3C, 0x4D] | [0x4D, 0x3C, 0x2B, 0x1A]))
 }
 
 #[derive(Clone, Copy)]
@@ -76,9 +69,7 @@ impl Interface {
         } else if exponent <= 9 {
             stamp * 10u128.pow(9 - exponent)
         } else {
-            10u128
-                .checked_pow(exponent - 9)
-                .map_or(0, |unit| stamp / unit)
+            10u128.checked_pow(exponent - 9).map_or(0, |unit| stamp / unit)
         };
         let nanos = i128::try_from(nanos).unwrap_or(i128::MAX);
         let nanos = nanos.saturating_add(i128::from(self.offset) * 1_000_000_000);
@@ -98,25 +89,15 @@ impl PcapngPackets {
         let head = source.fill(12)?;
         if head.len() >= 12 && !is_pcapng(head) {
             let what = "not a pcapng file: it does not start with a section header".to_owned();
-            return Err(CaptureError::Unrecognised {
-                file: source.file().to_owned(),
-                what,
-            });
+            return Err(CaptureError::Unrecognised { file: source.file().to_owned(), what });
         }
-        Ok(Self {
-            source,
-            parser: None,
-            interfaces: Vec::new(),
-            recorded: Recorded::default(),
-        })
+        Ok(Self { source, parser: None, interfaces: Vec::new(), recorded: Recorded::default() })
     }
 
     fn section(&mut self, length: usize) -> Result<(), CaptureError> {
         let block = self.source.available().get(..length).unwrap_or_default();
         let Ok((_, parser)) = PcapNgParser::new(block) else {
-            return Err(self
-                .source
-                .damaged("a section header that does not fit the format"));
+            return Err(self.source.damaged("a section header that does not fit the format"));
         };
         for option in &parser.section().options {
             if let SectionHeaderOption::Comment(text) = option {
@@ -129,17 +110,11 @@ impl PcapngPackets {
     }
 
     fn interface(&mut self, body: Fields<'_>) -> Result<(), &'static str> {
-        let link = body
-            .u16(0)
-            .ok_or("an interface description that is too short")?;
+        let link = body.u16(0).ok_or("an interface description that is too short")?;
         if self.interfaces.len() >= MOST_INTERFACES {
             return Err("more than 4096 interfaces in a section");
         }
-        let mut interface = Interface {
-            link: u32::from(link),
-            resolution: 6,
-            offset: 0,
-        };
+        let mut interface = Interface { link: u32::from(link), resolution: 6, offset: 0 };
         for (code, value) in options(body, 8) {
             match code {
                 9 => interface.resolution = value.u8(0).unwrap_or(interface.resolution),
@@ -157,21 +132,10 @@ impl PcapngPackets {
         // Where the fields are: interface, time, captured and original length, data.
         let (interface, stamp, captured, original, data) = match kind {
             ENHANCED_PACKET_BLOCK | PACKET_BLOCK => {
-                let interface = if kind == PACKET_BLOCK {
-                    body.u16(0).map(u32::from)
-                } else {
-                    body.u32(0)
-                }
-                .ok_or(SHORT)?;
-                let stamp = u64::from(body.u32(4).ok_or(SHORT)?) << 32
-                    | u64::from(body.u32(8).ok_or(SHORT)?);
-                (
-                    interface,
-                    Some(stamp),
-                    body.u32(12).ok_or(SHORT)?,
-                    body.u32(16).ok_or(SHORT)?,
-                    20,
-                )
+                let interface =
+                    if kind == PACKET_BLOCK { body.u16(0).map(u32::from) } else { body.u32(0) }.ok_or(SHORT)?;
+                let stamp = u64::from(body.u32(4).ok_or(SHORT)?) << 32 | u64::from(body.u32(8).ok_or(SHORT)?);
+                (interface, Some(stamp), body.u32(12).ok_or(SHORT)?, body.u32(16).ok_or(SHORT)?, 20)
             }
             SIMPLE_PACKET_BLOCK => {
                 let original = body.u32(0).ok_or(SHORT)?;
@@ -182,9 +146,7 @@ impl PcapngPackets {
         };
         let number = interface as usize;
         let Some(interface) = self.interfaces.get(number) else {
-            return Err(format!(
-                "a packet of interface {number}, which the section does not describe"
-            ));
+            return Err(format!("a packet of interface {number}, which the section does not describe"));
         };
         let captured = captured as usize;
         let bytes = body.bytes.get(data..data + captured).ok_or(SHORT)?;
@@ -193,9 +155,7 @@ impl PcapngPackets {
         packet.link = interface.link;
         packet.big = body.big;
         packet.cut = original as usize > captured;
-        packet.time = stamp
-            .map(|stamp| interface.time(stamp))
-            .filter(|_| !self.recorded.clockless);
+        packet.time = stamp.map(|stamp| interface.time(stamp)).filter(|_| !self.recorded.clockless);
         if kind == SIMPLE_PACKET_BLOCK {
             return Ok(true);
         }
@@ -220,10 +180,7 @@ impl PcapngPackets {
 fn options(body: Fields<'_>, mut at: usize) -> impl Iterator<Item = (u16, Fields<'_>)> {
     std::iter::from_fn(move || {
         let (code, length) = (body.u16(at)?, usize::from(body.u16(at + 2)?));
-        let value = body
-            .bytes
-            .get(at + 4..at + 4 + length)
-            .filter(|_| code != 0)?;
+        let value = body.bytes.get(at + 4..at + 4 + length).filter(|_| code != 0)?;
         at += 4 + length.next_multiple_of(4);
         Some((code, Fields::new(value, body.big)))
     })
@@ -242,25 +199,15 @@ fn comment(text: &[u8], stamp: Option<Time>, packet: &mut Packet) {
                 "?" => None,
                 delta => Some(u64::try_from(stamp.checked_add(delta.parse::<i128>().ok()?)?).ok()?),
             };
-            Some(Part {
-                length: length.parse().ok()?,
-                time: time.map(Time::from_nanos),
-            })
+            Some(Part { length: length.parse().ok()?, time: time.map(Time::from_nanos) })
         };
-        packet.parts = parts
-            .split_ascii_whitespace()
-            .map(part)
-            .collect::<Option<_>>()
-            .unwrap_or_default();
+        packet.parts = parts.split_ascii_whitespace().map(part).collect::<Option<_>>().unwrap_or_default();
     } else if let Some(faults) = text.strip_prefix(FAULTS) {
         let fault = |text: &str| {
             let (kind, at) = text.split_once('@')?;
             let kinds = [FaultKind::Break, FaultKind::Framing, FaultKind::Parity];
             let kind = kinds.into_iter().find(|known| known.as_str() == kind)?;
-            Some(Fault {
-                at: at.parse().ok()?,
-                kind,
-            })
+            Some(Fault { at: at.parse().ok()?, kind })
         };
         packet.faults = faults.split_ascii_whitespace().filter_map(fault).collect();
     }
@@ -274,10 +221,7 @@ impl PacketSource for PcapngPackets {
                 return Ok(false);
             }
             let have = head.len();
-            let mut big = self
-                .parser
-                .as_ref()
-                .is_some_and(|parser| parser.section().endianness == Endianness::Big);
+            let mut big = self.parser.as_ref().is_some_and(|parser| parser.section().endianness == Endianness::Big);
             // The type of a section header reads the same in both byte orders.
             let is_section = head.starts_with(&SECTION_HEADER_BLOCK.to_be_bytes());
             if is_section {
@@ -286,35 +230,25 @@ impl PacketSource for PcapngPackets {
                     Some([0x4D, 0x3C, 0x2B, 0x1A]) => false,
                     _ if have < 12 => big,
                     _ => {
-                        return Err(self
-                            .source
-                            .damaged("a section header without its magic number"));
+                        return Err(self.source.damaged("a section header without its magic number"));
                     }
                 };
             }
             let fields = Fields::new(head, big);
-            let (Some(kind), Some(declared), true) = (fields.u32(0), fields.u32(4), have >= 12)
-            else {
-                return Err(self
-                    .source
-                    .damaged(format!("a block's header is cut off: {have} of 12 bytes")));
+            let (Some(kind), Some(declared), true) = (fields.u32(0), fields.u32(4), have >= 12) else {
+                return Err(self.source.damaged(format!("a block's header is cut off: {have} of 12 bytes")));
             };
             if declared < 12 || declared % 4 != 0 {
-                return Err(self.source.damaged(format!(
-                    "a block of {declared} bytes: expected a multiple of four from 12"
-                )));
+                return Err(self
+                    .source
+                    .damaged(format!("a block of {declared} bytes: expected a multiple of four from 12")));
             }
             let Some(length) = LongestPacket::allows(declared) else {
-                return Err(self.source.damaged(format!(
-                    "a block of {declared} bytes: {}",
-                    LongestPacket::REASON
-                )));
+                return Err(self.source.damaged(format!("a block of {declared} bytes: {}", LongestPacket::REASON)));
             };
             let have = self.source.fill(length)?.len();
             if have < length {
-                return Err(self.source.damaged(format!(
-                    "the last block is cut off: {have} of {length} bytes"
-                )));
+                return Err(self.source.damaged(format!("the last block is cut off: {have} of {length} bytes")));
             }
             if is_section {
                 self.section(length)?;
@@ -322,29 +256,17 @@ impl PacketSource for PcapngPackets {
                 continue;
             }
             if kind == INTERFACE_DESCRIPTION_BLOCK && self.parser.is_some() {
-                let block = self
-                    .source
-                    .available()
-                    .get(..length)
-                    .unwrap_or_default()
-                    .to_vec();
+                let block = self.source.available().get(..length).unwrap_or_default().to_vec();
                 let trailer = Fields::new(&block, big).u32(length - 4);
                 let body = Fields::new(block.get(8..length - 4).unwrap_or_default(), big);
-                let done = if trailer == Some(declared) {
-                    self.interface(body)
-                } else {
-                    Err(TRAILER)
-                };
+                let done = if trailer == Some(declared) { self.interface(body) } else { Err(TRAILER) };
                 done.map_err(|what| self.source.damaged(what))?;
                 self.source.consume(length);
                 continue;
             }
             packet.clear(self.source.offset());
             let block = self.source.available().get(..length).unwrap_or_default();
-            let framed = self
-                .parser
-                .as_mut()
-                .map(|parser| parser.next_raw_block(block));
+            let framed = self.parser.as_mut().map(|parser| parser.next_raw_block(block));
             let done = match framed {
                 Some(Ok((_, raw))) => self.packet(kind, Fields::new(&raw.body, big), packet),
                 Some(Err(_)) => Err(TRAILER.to_owned()),
@@ -430,15 +352,8 @@ impl PcapngWriter {
 
     /// The section's comments: one, unless the headers need more.
     fn comments(&self) -> Vec<String> {
-        let epoch = self
-            .meta
-            .epoch
-            .map_or_else(|| "none".to_owned(), |epoch| epoch.to_string());
-        let clock = if self.clockless {
-            "\n= clock: none"
-        } else {
-            ""
-        };
+        let epoch = self.meta.epoch.map_or_else(|| "none".to_owned(), |epoch| epoch.to_string());
+        let clock = if self.clockless { "\n= clock: none" } else { "" };
         let mut comments = vec![format!("{RECORDING}\n= epoch: {epoch}{clock}")];
         for (key, value) in &self.meta.headers {
             let line = format!("# {key}: {value}").replace(['\n', '\r'], " ");
@@ -461,37 +376,17 @@ impl PcapngWriter {
         let Some(out) = self.out.take() else {
             return Ok(());
         };
-        let mut options = vec![SectionHeaderOption::UserApplication(Cow::Borrowed(
-            concat!("atscope ", env!("CARGO_PKG_VERSION")),
-        ))];
-        options.extend(
-            comments
-                .into_iter()
-                .map(|text| SectionHeaderOption::Comment(Cow::Owned(text))),
-        );
-        let section = SectionHeaderBlock {
-            endianness: Endianness::Little,
-            options,
-            ..SectionHeaderBlock::default()
-        };
+        let mut options =
+            vec![SectionHeaderOption::UserApplication(Cow::Borrowed(concat!("atscope ", env!("CARGO_PKG_VERSION"))))];
+        options.extend(comments.into_iter().map(|text| SectionHeaderOption::Comment(Cow::Owned(text))));
+        let section = SectionHeaderBlock { endianness: Endianness::Little, options, ..SectionHeaderBlock::default() };
         let inner = PcapNgWriter::with_section_header(out, section);
-        self.inner =
-            Some(inner.map_err(|error| unwritable(error, Format::Pcapng, "its section header"))?);
+        self.inner = Some(inner.map_err(|error| unwritable(error, Format::Pcapng, "its section header"))?);
         Ok(())
     }
 
     fn write(&mut self) -> Result<(), CaptureError> {
-        let Self {
-            inner: Some(inner),
-            gather,
-            packet,
-            last,
-            interfaces,
-            clockless,
-            meta,
-            ..
-        } = self
-        else {
+        let Self { inner: Some(inner), gather, packet, last, interfaces, clockless, meta, .. } = self else {
             return Ok(());
         };
         let Some(line) = gather.take() else {
@@ -501,8 +396,7 @@ impl PcapngWriter {
         let next = interfaces.len() as u32;
         let interface = *interfaces.entry(line.session).or_insert(next);
         if interface == next {
-            let name =
-                InterfaceDescriptionOption::IfName(Cow::Owned(format!("line {}", line.session)));
+            let name = InterfaceDescriptionOption::IfName(Cow::Owned(format!("line {}", line.session)));
             let description = InterfaceDescriptionBlock {
                 linktype: DataLink::WIRESHARK_UPPER_PDU,
                 snaplen: SNAP_LENGTH,
@@ -510,13 +404,7 @@ impl PcapngWriter {
             };
             inner.write_pcapng_block(description).map_err(fail)?;
         }
-        let Line {
-            from,
-            bytes,
-            faults,
-            parts,
-            ..
-        } = &line;
+        let Line { from, bytes, faults, parts, .. } = &line;
         let epoch = meta.epoch.unwrap_or_default();
         *last = line.time().map_or(*last, |time| epoch.plus(time));
         let flags = match from {
@@ -528,21 +416,15 @@ impl PcapngWriter {
         if !plain {
             let mut text = CHUNKS.to_owned();
             for part in parts {
-                let delta = part.time.map(|time| {
-                    i128::from(epoch.plus(time).as_nanos()) - i128::from(last.as_nanos())
-                });
+                let delta = part.time.map(|time| i128::from(epoch.plus(time).as_nanos()) - i128::from(last.as_nanos()));
                 let delta = delta.map_or_else(|| "?".to_owned(), |delta| delta.to_string());
                 // Writing to a string cannot fail.
                 let _ = write!(text, "{}@{delta} ", part.length);
             }
-            options.push(EnhancedPacketOption::Comment(Cow::Owned(
-                text.trim_end().to_owned(),
-            )));
+            options.push(EnhancedPacketOption::Comment(Cow::Owned(text.trim_end().to_owned())));
         }
         if !faults.is_empty() {
-            let shown = faults
-                .iter()
-                .map(|fault| format!("{}@{}", fault.kind.as_str(), fault.at));
+            let shown = faults.iter().map(|fault| format!("{}@{}", fault.kind.as_str(), fault.at));
             let text = format!("{FAULTS}{}", shown.collect::<Vec<_>>().join(" "));
             options.push(EnhancedPacketOption::Comment(Cow::Owned(text)));
         }
@@ -598,15 +480,7 @@ mod tests {
 
     #[test]
     fn clocks_of_any_resolution_are_read() {
-        let time = |resolution, offset, stamp| {
-            Interface {
-                link: 0,
-                resolution,
-                offset,
-            }
-            .time(stamp)
-            .as_nanos()
-        };
+        let time = |resolution, offset, stamp| Interface { link: 0, resolution, offset }.time(stamp).as_nanos();
         assert_eq!(time(6, 0, 1_500_000), 1_500_000_000);
         assert_eq!(time(9, 0, 1_500_000), 1_500_000);
         assert_eq!(time(3, 10, 5), 10_005_000_000);

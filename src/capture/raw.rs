@@ -20,18 +20,9 @@ pub(super) fn open(mut source: Source, options: &Options) -> Result<Box<dyn Pull
         if !options.mixed {
             meta.note("read as a terminal log: lines that look like commands are the host's, all else is the module's");
         }
-        return Ok(Box::new(Mixed {
-            source,
-            meta,
-            host_line: false,
-            fresh: true,
-        }));
+        return Ok(Box::new(Mixed { source, meta, host_line: false, fresh: true }));
     }
-    let from = if evidence.commands > 0 {
-        Sender::Host
-    } else {
-        Sender::Module
-    };
+    let from = if evidence.commands > 0 { Sender::Host } else { Sender::Module };
     meta.note(format!("read as the bytes of the {from} alone, by content; --host, --module or --mixed say otherwise"));
     Ok(Box::new(Single { source, meta, from }))
 }
@@ -62,8 +53,7 @@ impl Pull for Single {
 fn block(source: &mut Source, out: &mut Record) -> Result<bool, CaptureError> {
     let available = source.fill(1)?;
     let count = available.len().min(MAX_CHUNK);
-    out.bytes
-        .extend_from_slice(available.get(..count).unwrap_or_default());
+    out.bytes.extend_from_slice(available.get(..count).unwrap_or_default());
     source.consume(count);
     Ok(count > 0)
 }
@@ -86,9 +76,7 @@ impl Mixed {
         let mut searched = 0;
         loop {
             let available = self.source.available();
-            let within = available
-                .get(searched..available.len().min(room))
-                .unwrap_or_default();
+            let within = available.get(searched..available.len().min(room)).unwrap_or_default();
             if let Some(at) = memchr::memchr2(b'\r', b'\n', within) {
                 let at = searched + at;
                 if available.get(at) == Some(&b'\r') {
@@ -107,8 +95,7 @@ impl Mixed {
     }
 
     fn take(&mut self, count: usize, out: &mut Record) {
-        out.bytes
-            .extend_from_slice(self.source.available().get(..count).unwrap_or_default());
+        out.bytes.extend_from_slice(self.source.available().get(..count).unwrap_or_default());
         self.source.consume(count);
     }
 }
@@ -173,34 +160,19 @@ impl Pair {
                 "two files without a clock: that the module answers each line of the host, up to a result code, is inferred",
             );
         }
-        Self {
-            host,
-            module,
-            turn: Sender::Host,
-            meta,
-        }
+        Self { host, module, turn: Sender::Host, meta }
     }
 
     /// A line of one side; false where it has no more.
-    fn line(
-        source: &mut Option<Source>,
-        bare_cr: bool,
-        out: &mut Record,
-    ) -> Result<bool, CaptureError> {
+    fn line(source: &mut Option<Source>, bare_cr: bool, out: &mut Record) -> Result<bool, CaptureError> {
         let Some(reader) = source else {
             return Ok(false);
         };
         let mut searched = 0;
         let count = loop {
             let available = reader.available();
-            let within = available
-                .get(searched..available.len().min(MAX_CHUNK - 1))
-                .unwrap_or_default();
-            let found = if bare_cr {
-                memchr::memchr2(b'\r', b'\n', within)
-            } else {
-                memchr::memchr(b'\n', within)
-            };
+            let within = available.get(searched..available.len().min(MAX_CHUNK - 1)).unwrap_or_default();
+            let found = if bare_cr { memchr::memchr2(b'\r', b'\n', within) } else { memchr::memchr(b'\n', within) };
             if let Some(at) = found.map(|at| searched + at) {
                 let cr = available.get(at) == Some(&b'\r');
                 let both = cr && reader.fill(at + 2)?.get(at + 1) == Some(&b'\n');
@@ -212,8 +184,7 @@ impl Pair {
             }
             reader.grow()?;
         };
-        out.bytes
-            .extend_from_slice(reader.available().get(..count).unwrap_or_default());
+        out.bytes.extend_from_slice(reader.available().get(..count).unwrap_or_default());
         reader.consume(count);
         if count == 0 {
             reader.check()?;
@@ -269,9 +240,6 @@ impl Pull for Pair {
     }
 
     fn offset(&self) -> u64 {
-        self.host
-            .as_ref()
-            .or(self.module.as_ref())
-            .map_or(0, Source::offset)
+        self.host.as_ref().or(self.module.as_ref()).map_or(0, Source::offset)
     }
 }

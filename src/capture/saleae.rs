@@ -50,10 +50,7 @@ impl Table {
     pub(super) fn of_header(line: &[u8]) -> Option<Self> {
         let line = std::str::from_utf8(line).ok()?.trim();
         let fields = split(line);
-        let names: Vec<String> = fields
-            .iter()
-            .map(|field| field.trim().to_ascii_lowercase())
-            .collect();
+        let names: Vec<String> = fields.iter().map(|field| field.trim().to_ascii_lowercase()).collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         match names.as_slice() {
             ["time [s]", "value", "parity error", "framing error"] => return Some(Self::Serial),
@@ -67,15 +64,7 @@ impl Table {
             return None;
         }
         let (duration, error) = (column("duration"), column("error"));
-        Some(Self::Logic2 {
-            columns: names.len(),
-            name,
-            kind,
-            start,
-            duration,
-            data,
-            error,
-        })
+        Some(Self::Logic2 { columns: names.len(), name, kind, start, duration, data, error })
     }
 }
 
@@ -85,9 +74,7 @@ fn split(line: &str) -> Vec<Cow<'_, str>> {
     let mut rest = line;
     loop {
         let (field, after) = rest.strip_prefix('"').and_then(quoted).unwrap_or_else(|| {
-            let (field, after) = rest
-                .split_once(',')
-                .map_or((rest, None), |(field, after)| (field, Some(after)));
+            let (field, after) = rest.split_once(',').map_or((rest, None), |(field, after)| (field, Some(after)));
             (Cow::Borrowed(field), after)
         });
         fields.push(field);
@@ -148,39 +135,23 @@ fn value(cell: &str) -> Option<Value> {
     }
     let cell = cell.trim();
     // `A (0x41)`, `'13' (0x0D)`
-    if let Some((_, hex)) = cell
-        .strip_suffix(')')
-        .and_then(|cell| cell.rsplit_once("(0x"))
-    {
+    if let Some((_, hex)) = cell.strip_suffix(')').and_then(|cell| cell.rsplit_once("(0x")) {
         return u8::from_str_radix(hex, 16).ok().map(Value::Byte);
     }
     if let Some(hex) = cell.strip_prefix("0x").or_else(|| cell.strip_prefix("0X")) {
-        return u64::from_str_radix(hex, 16)
-            .ok()
-            .and_then(|n| u8::try_from(n).ok())
-            .map(Value::Byte);
+        return u64::from_str_radix(hex, 16).ok().and_then(|n| u8::try_from(n).ok()).map(Value::Byte);
     }
     if let Some(bits) = cell.strip_prefix("0b").or_else(|| cell.strip_prefix("0B")) {
         let bits: String = bits.chars().filter(|c| !matches!(c, ' ' | '_')).collect();
-        return u64::from_str_radix(&bits, 2)
-            .ok()
-            .and_then(|n| u8::try_from(n).ok())
-            .map(Value::Byte);
+        return u64::from_str_radix(&bits, 2).ok().and_then(|n| u8::try_from(n).ok()).map(Value::Byte);
     }
     let number = |text: &str| -> Option<u8> {
-        if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) {
-            None
-        } else {
-            text.parse().ok()
-        }
+        if text.is_empty() || !text.bytes().all(|b| b.is_ascii_digit()) { None } else { text.parse().ok() }
     };
     if cell.bytes().all(|b| b.is_ascii_digit()) {
         return number(cell).map(Value::Decimal);
     }
-    if let Some(inner) = cell
-        .strip_prefix('\'')
-        .and_then(|cell| cell.strip_suffix('\''))
-    {
+    if let Some(inner) = cell.strip_prefix('\'').and_then(|cell| cell.strip_suffix('\'')) {
         // `'13'` is the number of a character without a glyph; `' '` and `'A'` are the character.
         let mut chars = inner.chars();
         return match (number(inner), chars.next(), chars.next()) {
@@ -215,19 +186,11 @@ fn named(cell: &str) -> Option<u8> {
         };
     }
     const NAMES: [&str; 33] = [
-        "NUL", "SOH", "STX", "ETX", "EOT", "ENQ", "ACK", "BEL", "BS", "HT", "LF", "VT", "FF", "CR",
-        "SO", "SI", "DLE", "DC1", "DC2", "DC3", "DC4", "NAK", "SYN", "ETB", "CAN", "EM", "SUB",
-        "ESC", "FS", "GS", "RS", "US", "SP",
+        "NUL", "SOH", "STX", "ETX", "EOT", "ENQ", "ACK", "BEL", "BS", "HT", "LF", "VT", "FF", "CR", "SO", "SI", "DLE",
+        "DC1", "DC2", "DC3", "DC4", "NAK", "SYN", "ETB", "CAN", "EM", "SUB", "ESC", "FS", "GS", "RS", "US", "SP",
     ];
-    let bare = cell
-        .strip_prefix('[')
-        .and_then(|cell| cell.strip_suffix(']'));
-    let bare = bare
-        .or_else(|| {
-            cell.strip_prefix('<')
-                .and_then(|cell| cell.strip_suffix('>'))
-        })
-        .unwrap_or(cell);
+    let bare = cell.strip_prefix('[').and_then(|cell| cell.strip_suffix(']'));
+    let bare = bare.or_else(|| cell.strip_prefix('<').and_then(|cell| cell.strip_suffix('>'))).unwrap_or(cell);
     let bare = bare.to_ascii_uppercase();
     match bare.as_str() {
         "COMMA" => Some(b','),
@@ -235,10 +198,7 @@ fn named(cell: &str) -> Option<u8> {
         "TAB" => Some(b'\t'),
         "DEL" => Some(0x7F),
         "QUOTE" => Some(b'"'),
-        bare => NAMES
-            .iter()
-            .position(|name| *name == bare)
-            .and_then(|code| u8::try_from(code).ok()),
+        bare => NAMES.iter().position(|name| *name == bare).and_then(|code| u8::try_from(code).ok()),
     }
 }
 
@@ -248,14 +208,9 @@ fn moment(cell: &str) -> Option<(i128, bool)> {
     if cell.contains('T') {
         return date(cell).map(|nanos| (nanos, true));
     }
-    let (sign, digits) = cell
-        .strip_prefix('-')
-        .map_or((1, cell), |digits| (-1, digits));
+    let (sign, digits) = cell.strip_prefix('-').map_or((1, cell), |digits| (-1, digits));
     let digits = digits.strip_prefix('+').unwrap_or(digits);
-    Some((
-        i128::from(seconds(digits.as_bytes())?.as_nanos()) * sign,
-        false,
-    ))
+    Some((i128::from(seconds(digits.as_bytes())?.as_nanos()) * sign, false))
 }
 
 /// Reads `2026-03-04T05:06:07.123456789+01:00` as nanoseconds since 1970.
@@ -266,10 +221,7 @@ fn date(text: &str) -> Option<i128> {
     let at = clock.find(['Z', '+', '-']).unwrap_or(clock.len());
     let (clock, zone) = clock.split_at_checked(at)?;
     let mut parts = clock.splitn(3, ':');
-    let (hour, minute) = (
-        parts.next()?.parse::<i64>().ok()?,
-        parts.next()?.parse::<i64>().ok()?,
-    );
+    let (hour, minute) = (parts.next()?.parse::<i64>().ok()?, parts.next()?.parse::<i64>().ok()?);
     let second = Time::parse_secs(parts.next()?)?;
     let zone = match zone {
         "" | "Z" => 0,
@@ -277,11 +229,7 @@ fn date(text: &str) -> Option<i128> {
             let sign = if zone.starts_with('-') { -1 } else { 1 };
             let digits: String = zone.chars().filter(char::is_ascii_digit).collect();
             let (hours, minutes) = digits.split_at_checked(2)?;
-            let minutes = if minutes.is_empty() {
-                0
-            } else {
-                minutes.parse::<i64>().ok()?
-            };
+            let minutes = if minutes.is_empty() { 0 } else { minutes.parse::<i64>().ok()? };
             sign * (hours.parse::<i64>().ok()? * 60 + minutes)
         }
     };
@@ -294,13 +242,8 @@ fn date(text: &str) -> Option<i128> {
         return None;
     }
     // Days since 1970 in the calendar that counts from March, so that the leap day is the last of the year.
-    let (year, month) = if month < 3 {
-        (year - 1, month + 9)
-    } else {
-        (year, month - 3)
-    };
-    let days =
-        year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day - 1 - 719_468;
+    let (year, month) = if month < 3 { (year - 1, month + 9) } else { (year, month - 3) };
+    let days = year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day - 1 - 719_468;
     let minutes = (days * 24 + hour) * 60 + minute - zone;
     Some(i128::from(minutes) * 60_000_000_000 + i128::from(second.as_nanos()))
 }
@@ -370,12 +313,7 @@ impl Tables {
             meta: Meta::new(Format::Saleae),
             line: 1,
             channels: Vec::new(),
-            only: options.select.as_ref().map(|names| {
-                names
-                    .split(',')
-                    .map(|name| name.trim().to_owned())
-                    .collect()
-            }),
+            only: options.select.as_ref().map(|names| names.split(',').map(|name| name.trim().to_owned()).collect()),
             host: options.host.clone(),
             queue: VecDeque::new(),
             failure: None,
@@ -388,11 +326,7 @@ impl Tables {
         let Some(table) = Table::of_header(header.as_bytes()) else {
             let what = "no header of a table that Saleae's Logic exports: expected `name,type,start_time,duration,data`, \
                         `Time [s],Value,Parity Error,Framing Error` or `Time [s],Analyzer Name,Decoded Protocol Result`";
-            return Err(CaptureError::Table {
-                file: this.source.file().to_owned(),
-                line: 1,
-                what: what.to_owned(),
-            });
+            return Err(CaptureError::Table { file: this.source.file().to_owned(), line: 1, what: what.to_owned() });
         };
         this.table = table;
         while this.queue.len() < LOOK_AHEAD && !this.ended {
@@ -408,10 +342,7 @@ impl Tables {
         let end = loop {
             let available = self.source.available();
             let found = memchr::memchr(b'\n', available.get(searched..).unwrap_or_default());
-            if let Some(at) = found
-                .map(|at| searched + at)
-                .filter(|at| *at <= LONGEST_ROW)
-            {
+            if let Some(at) = found.map(|at| searched + at).filter(|at| *at <= LONGEST_ROW) {
                 break Some(at);
             }
             searched = available.len();
@@ -428,9 +359,7 @@ impl Tables {
             self.source.check()?;
             return Ok(None);
         }
-        let line = available
-            .get(..end.unwrap_or(available.len()))
-            .unwrap_or_default();
+        let line = available.get(..end.unwrap_or(available.len())).unwrap_or_default();
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let line = match std::str::from_utf8(line) {
             Ok(line) => line.to_owned(),
@@ -445,11 +374,7 @@ impl Tables {
 
     /// An error at the line that was read last.
     fn wrong(&self, what: String) -> CaptureError {
-        CaptureError::Table {
-            file: self.source.file().to_owned(),
-            line: self.line.saturating_sub(1).max(1),
-            what,
-        }
+        CaptureError::Table { file: self.source.file().to_owned(), line: self.line.saturating_sub(1).max(1), what }
     }
 
     /// Reads a row into the queue, or finds the end.
@@ -476,15 +401,7 @@ impl Tables {
         let read = match self.table.clone() {
             Table::Serial => self.serial(line),
             Table::Decoded => self.decoded(line),
-            Table::Logic2 {
-                columns,
-                name,
-                kind,
-                start,
-                duration,
-                data,
-                error,
-            } => {
+            Table::Logic2 { columns, name, kind, start, duration, data, error } => {
                 let joined;
                 let mut fields = split(line);
                 // A quoted line end splits a row in two.
@@ -496,36 +413,21 @@ impl Tables {
                     fields = split(&joined);
                     whole = ended;
                 }
-                let field = |column: Option<usize>| {
-                    column
-                        .and_then(|at| fields.get(at))
-                        .map_or("", |field| &**field)
-                };
+                let field = |column: Option<usize>| column.and_then(|at| fields.get(at)).map_or("", |field| &**field);
                 let is_data = kind.is_none() || field(kind) == "data";
                 if fields.len() < columns {
-                    Err(format!(
-                        "{} columns where the header has {columns}",
-                        fields.len()
-                    ))
+                    Err(format!("{} columns where the header has {columns}", fields.len()))
                 } else if !is_data || field(Some(data)).is_empty() {
                     Ok(())
                 } else {
                     let duration = moment(field(duration)).map(|(nanos, _)| nanos);
-                    self.byte(
-                        field(name),
-                        field(Some(start)),
-                        duration,
-                        field(Some(data)),
-                        field(error),
-                    )
+                    self.byte(field(name), field(Some(start)), duration, field(Some(data)), field(error))
                 }
             }
         };
         match read {
             Ok(()) => Ok(()),
-            Err(what) if !whole => Err(self
-                .source
-                .damaged_at(offset, format!("the last row is cut off: {what}"))),
+            Err(what) if !whole => Err(self.source.damaged_at(offset, format!("the last row is cut off: {what}"))),
             Err(what) => Err(self.wrong(what)),
         }
     }
@@ -538,9 +440,7 @@ impl Tables {
             Some((time, value, parity, framing))
         });
         let Some((time, value, parity, framing)) = parts else {
-            return Err(
-                "expected four columns: time, value, parity error, framing error".to_owned(),
-            );
+            return Err("expected four columns: time, value, parity error, framing error".to_owned());
         };
         let mark = |cell: &str, name: &'static str| if cell.trim().is_empty() { "" } else { name };
         let error = format!("{} {}", mark(parity, "parity"), mark(framing, "framing"));
@@ -552,9 +452,7 @@ impl Tables {
         let parts = line.split_once(',').and_then(|(time, rest)| {
             let (name, value) = match rest.strip_prefix('"').and_then(quoted) {
                 Some((name, Some(value))) => (name, value),
-                _ => rest
-                    .split_once(',')
-                    .map(|(name, value)| (Cow::Borrowed(name), value))?,
+                _ => rest.split_once(',').map(|(name, value)| (Cow::Borrowed(name), value))?,
             };
             Some((time, name, value))
         });
@@ -572,45 +470,24 @@ impl Tables {
         self.byte(&name, time, None, cell, error)
     }
 
-    fn byte(
-        &mut self,
-        name: &str,
-        time: &str,
-        duration: Option<i128>,
-        cell: &str,
-        error: &str,
-    ) -> Result<(), String> {
-        if self
-            .only
-            .as_ref()
-            .is_some_and(|only| !only.iter().any(|wanted| wanted == name))
-        {
+    fn byte(&mut self, name: &str, time: &str, duration: Option<i128>, cell: &str, error: &str) -> Result<(), String> {
+        if self.only.as_ref().is_some_and(|only| !only.iter().any(|wanted| wanted == name)) {
             return Ok(());
         }
         let Some((start, absolute)) = moment(time) else {
-            return Err(format!(
-                "time `{time}`: expected seconds, or a date as 2026-01-31T12:00:00.5Z"
-            ));
+            return Err(format!("time `{time}`: expected seconds, or a date as 2026-01-31T12:00:00.5Z"));
         };
         let Some(value) = value(cell) else {
-            return Err(format!(
-                "value `{cell}`: expected a byte in hexadecimal, decimal, binary or ASCII"
-            ));
+            return Err(format!("value `{cell}`: expected a byte in hexadecimal, decimal, binary or ASCII"));
         };
-        let known = self
-            .channels
-            .iter()
-            .position(|channel| channel.name == name);
+        let known = self.channels.iter().position(|channel| channel.name == name);
         let channel = match known {
             Some(at) => at,
             None if self.channels.len() >= MOST_CHANNELS => {
                 return Err(format!("more than {MOST_CHANNELS} analyzers"));
             }
             None => {
-                self.channels.push(Channel {
-                    name: name.to_owned(),
-                    ..Channel::default()
-                });
+                self.channels.push(Channel { name: name.to_owned(), ..Channel::default() });
                 self.channels.len() - 1
             }
         };
@@ -637,15 +514,7 @@ impl Tables {
             let (parity, breaks) = (says("parity"), says("break"));
             (says("framing") || !(parity || breaks), parity, breaks)
         };
-        self.queue.push_back(Row {
-            channel,
-            start,
-            duration,
-            value,
-            framing,
-            parity,
-            breaks,
-        });
+        self.queue.push_back(Row { channel, start, duration, value, framing, parity, breaks });
         Ok(())
     }
 
@@ -657,67 +526,34 @@ impl Tables {
                 channel.evidence.feed(&[byte]);
             }
         }
-        let names: Vec<&str> = self
-            .channels
-            .iter()
-            .map(|channel| channel.name.as_str())
-            .collect();
-        let shown = || {
-            names
-                .iter()
-                .map(|name| format!("`{name}`"))
-                .collect::<Vec<_>>()
-                .join(", ")
-        };
-        let missing = self
-            .only
-            .iter()
-            .flatten()
-            .find(|wanted| !names.contains(&wanted.as_str()));
-        if let Some(wanted) = missing.or(self
-            .host
-            .as_ref()
-            .filter(|host| !names.contains(&host.as_str())))
-        {
-            let what = format!(
-                "no serial analyzer is called `{wanted}`; with bytes there are: {}",
-                shown()
-            );
+        let names: Vec<&str> = self.channels.iter().map(|channel| channel.name.as_str()).collect();
+        let shown = || names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let missing = self.only.iter().flatten().find(|wanted| !names.contains(&wanted.as_str()));
+        if let Some(wanted) = missing.or(self.host.as_ref().filter(|host| !names.contains(&host.as_str()))) {
+            let what = format!("no serial analyzer is called `{wanted}`; with bytes there are: {}", shown());
             return Err(CaptureError::choice(self.source.file(), what));
         }
-        let host = self
-            .host
-            .as_ref()
-            .and_then(|host| names.iter().position(|name| name == host));
-        if self.channels.iter().any(|channel| channel.glyphs)
-            && matches!(self.table, Table::Logic2 { .. })
-        {
-            self.meta.note("Logic 2 may show other control characters as dots in ASCII: export in hexadecimal to keep all bytes");
+        let host = self.host.as_ref().and_then(|host| names.iter().position(|name| name == host));
+        if self.channels.iter().any(|channel| channel.glyphs) && matches!(self.table, Table::Logic2 { .. }) {
+            self.meta.note(
+                "Logic 2 may show other control characters as dots in ASCII: export in hexadecimal to keep all bytes",
+            );
         }
         for channel in &mut self.channels {
             channel.evidence.finish();
         }
-        let evidence: Vec<&Evidence> = self
-            .channels
-            .iter()
-            .map(|channel| &channel.evidence)
-            .collect();
+        let evidence: Vec<&Evidence> = self.channels.iter().map(|channel| &channel.evidence).collect();
         let assigned = direction::assign(&evidence, host, false);
         let mut told = Vec::new();
         for (channel, (session, role)) in self.channels.iter_mut().zip(assigned) {
             channel.assigned = Some((session, role));
             self.sessions = self.sessions.max(session.saturating_add(1));
             let Role::Of(sender) = role else { continue };
-            let name = if channel.name.is_empty() {
-                "the analyzer"
-            } else {
-                &channel.name
-            };
+            let name = if channel.name.is_empty() { "the analyzer" } else { &channel.name };
             told.push(format!("{name}: {sender}"));
         }
         if !told.is_empty() {
-            self.meta
-                .note(format!("analyzers, taken by content: {}", told.join(", ")));
+            self.meta.note(format!("analyzers, taken by content: {}", told.join(", ")));
         }
         Ok(())
     }
@@ -725,13 +561,7 @@ impl Tables {
     /// Session and sender of an analyzer.
     fn place(&mut self, at: usize) -> (u32, Sender) {
         let alone = match self.channels.as_slice() {
-            [
-                Channel {
-                    assigned: Some((session, Role::Of(from))),
-                    ..
-                },
-                _,
-            ] if at == 1 => Some((*session, from.peer())),
+            [Channel { assigned: Some((session, Role::Of(from))), .. }, _] if at == 1 => Some((*session, from.peer())),
             _ => None,
         };
         let sessions = &mut self.sessions;
@@ -764,12 +594,7 @@ impl Tables {
     /// Whether a byte of the same analyzer comes without a pause behind another one.
     fn joins(&self, last: &Row, next: &Row) -> bool {
         const UNKNOWN: i128 = 10_000_000;
-        let pause = match (
-            last.duration,
-            self.channels
-                .get(next.channel)
-                .and_then(|channel| channel.step),
-        ) {
+        let pause = match (last.duration, self.channels.get(next.channel).and_then(|channel| channel.step)) {
             (Some(duration), _) => next.start - last.start <= duration.saturating_mul(3),
             (None, Some(step)) => next.start - last.start <= step.saturating_mul(3),
             (None, None) => next.start - last.start <= UNKNOWN,
@@ -789,17 +614,13 @@ impl Pull for Tables {
         };
         (out.session, out.from) = self.place(first.channel);
         let since = first.start - self.zero.unwrap_or_default();
-        out.time = Some(Time::from_nanos(
-            u64::try_from(since.max(0)).unwrap_or(u64::MAX),
-        ));
+        out.time = Some(Time::from_nanos(u64::try_from(since.max(0)).unwrap_or(u64::MAX)));
         let mut row = first;
         loop {
             let at = out.bytes.len();
-            for (there, kind) in [
-                (row.breaks, FaultKind::Break),
-                (row.framing, FaultKind::Framing),
-                (row.parity, FaultKind::Parity),
-            ] {
+            for (there, kind) in
+                [(row.breaks, FaultKind::Break), (row.framing, FaultKind::Framing), (row.parity, FaultKind::Parity)]
+            {
                 if there {
                     out.faults.push(Fault { at, kind });
                 }
@@ -808,12 +629,7 @@ impl Pull for Tables {
                 return Ok(true);
             };
             let byte = channel.byte(row.value);
-            if let Some(step) = channel
-                .last
-                .replace(row.start)
-                .map(|last| row.start - last)
-                .filter(|step| *step > 0)
-            {
+            if let Some(step) = channel.last.replace(row.start).map(|last| row.start - last).filter(|step| *step > 0) {
                 channel.step = Some(channel.step.map_or(step, |least| least.min(step)));
             }
             out.bytes.push(byte);
@@ -846,9 +662,7 @@ pub(super) fn is_table(source: &mut Source) -> Result<bool, CaptureError> {
     source.fill(1)?;
     loop {
         let head = source.available();
-        let head = head
-            .get(..head.len().min(LONGEST_HEADER))
-            .unwrap_or_default();
+        let head = head.get(..head.len().min(LONGEST_HEADER)).unwrap_or_default();
         let end = memchr::memchr(b'\n', head);
         if end.is_some() || head.len() >= LONGEST_HEADER || source.ended() {
             let line = head.get(..end.unwrap_or(head.len())).unwrap_or_default();
@@ -881,20 +695,10 @@ impl Merged {
         for (from, source) in [(Sender::Host, host), (Sender::Module, module)] {
             let Some(source) = source else { continue };
             let tables = Tables::open(source, &Options::default())?;
-            sides.push(Side {
-                from,
-                tables,
-                shift: Time::ZERO,
-                next: None,
-                ended: false,
-            });
+            sides.push(Side { from, tables, shift: Time::ZERO, next: None, ended: false });
         }
         let mut meta = Meta::new(Format::Saleae);
-        let zero = sides
-            .iter()
-            .filter_map(|side| side.tables.zero)
-            .min()
-            .unwrap_or_default();
+        let zero = sides.iter().filter_map(|side| side.tables.zero).min().unwrap_or_default();
         for side in &mut sides {
             let shift = side.tables.zero.map_or(0, |own| own - zero);
             side.shift = Time::from_nanos(u64::try_from(shift).unwrap_or(u64::MAX));
@@ -910,11 +714,7 @@ impl Merged {
                 ));
             }
         }
-        Ok(Self {
-            sides,
-            meta,
-            failure: None,
-        })
+        Ok(Self { sides, meta, failure: None })
     }
 }
 
@@ -940,11 +740,7 @@ impl Pull for Merged {
             self.meta.ordered &= side.tables.meta.ordered;
         }
         let time = |side: &Side| side.next.as_ref().map(|record| record.time);
-        let first = self
-            .sides
-            .iter_mut()
-            .filter(|side| side.next.is_some())
-            .min_by_key(|side| time(side));
+        let first = self.sides.iter_mut().filter(|side| side.next.is_some()).min_by_key(|side| time(side));
         match first.and_then(|side| side.next.take()) {
             Some(record) => {
                 *out = record;
@@ -1003,9 +799,7 @@ mod tests {
         ] {
             assert_eq!(value(cell), Some(expected), "{cell}");
         }
-        for cell in [
-            "", "256", "0x100", "0b", "0x", "hello", "\\q", "''", "\u{20AC}",
-        ] {
+        for cell in ["", "256", "0x100", "0b", "0x", "hello", "\\q", "''", "\u{20AC}"] {
             assert_eq!(value(cell), None, "{cell}");
         }
     }
@@ -1025,14 +819,8 @@ mod tests {
     fn times_are_read() {
         assert_eq!(moment("0.5"), Some((500_000_000, false)));
         assert_eq!(moment("-1.25e-3"), Some((-1_250_000, false)));
-        assert_eq!(
-            moment("1970-01-02T00:00:01.5Z"),
-            Some((86_401_500_000_000, true))
-        );
-        assert_eq!(
-            moment("2024-02-29T12:00:00+01:00"),
-            Some((1_709_204_400_000_000_000, true))
-        );
+        assert_eq!(moment("1970-01-02T00:00:01.5Z"), Some((86_401_500_000_000, true)));
+        assert_eq!(moment("2024-02-29T12:00:00+01:00"), Some((1_709_204_400_000_000_000, true)));
         for bad in ["", "x", "2024-13-01T00:00:00Z", "2024-01-01T", "1e99"] {
             assert_eq!(moment(bad), None, "{bad}");
         }

@@ -27,16 +27,7 @@ pub(super) struct Source {
 impl Source {
     pub(super) fn new(file: &str, input: Box<dyn Read + Send>) -> Self {
         let buffer = vec![0; ROOM];
-        Self {
-            input,
-            buffer,
-            start: 0,
-            end: 0,
-            offset: 0,
-            ended: false,
-            failure: None,
-            file: file.into(),
-        }
+        Self { input, buffer, start: 0, end: 0, offset: 0, ended: false, failure: None, file: file.into() }
     }
 
     /// The name of the input.
@@ -93,11 +84,7 @@ impl Source {
     pub(super) fn check(&mut self) -> Result<(), CaptureError> {
         let offset = self.offset + (self.end - self.start) as u64;
         match self.failure.take() {
-            Some(source) => Err(CaptureError::Io {
-                file: self.file.to_string(),
-                offset,
-                source,
-            }),
+            Some(source) => Err(CaptureError::Io { file: self.file.to_string(), offset, source }),
             None => Ok(()),
         }
     }
@@ -111,12 +98,7 @@ impl Source {
     pub(super) fn damaged_at(&mut self, offset: u64, what: impl Into<String>) -> CaptureError {
         match self.check() {
             Err(failure) => failure,
-            Ok(()) => CaptureError::Damaged {
-                file: self.file.to_string(),
-                offset,
-                what: what.into(),
-                kept: 0,
-            },
+            Ok(()) => CaptureError::Damaged { file: self.file.to_string(), offset, what: what.into(), kept: 0 },
         }
     }
 
@@ -129,10 +111,7 @@ impl Source {
                 self.buffer.resize(2 * want, 0);
             }
         }
-        match self
-            .input
-            .read(self.buffer.get_mut(self.end..).unwrap_or_default())
-        {
+        match self.input.read(self.buffer.get_mut(self.end..).unwrap_or_default()) {
             Ok(0) => self.ended = true,
             Ok(count) => self.end = (self.end + count).min(self.buffer.len()),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -166,29 +145,17 @@ impl<'a> Fields<'a> {
 
     pub(super) fn u16(self, at: usize) -> Option<u16> {
         let bytes = self.array(at)?;
-        Some(if self.big {
-            u16::from_be_bytes(bytes)
-        } else {
-            u16::from_le_bytes(bytes)
-        })
+        Some(if self.big { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) })
     }
 
     pub(super) fn u32(self, at: usize) -> Option<u32> {
         let bytes = self.array(at)?;
-        Some(if self.big {
-            u32::from_be_bytes(bytes)
-        } else {
-            u32::from_le_bytes(bytes)
-        })
+        Some(if self.big { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) })
     }
 
     pub(super) fn u64(self, at: usize) -> Option<u64> {
         let bytes = self.array(at)?;
-        Some(if self.big {
-            u64::from_be_bytes(bytes)
-        } else {
-            u64::from_le_bytes(bytes)
-        })
+        Some(if self.big { u64::from_be_bytes(bytes) } else { u64::from_le_bytes(bytes) })
     }
 }
 
@@ -198,11 +165,7 @@ pub(super) fn seconds(text: &[u8]) -> Option<Time> {
     let mut parts = text.splitn(2, |&byte| byte == b'.');
     let (whole, fraction) = (parts.next()?, parts.next().unwrap_or_default());
     let number = |digits: &[u8]| {
-        digits.iter().try_fold(0u64, |sum, digit| {
-            digit
-                .is_ascii_digit()
-                .then(|| sum * 10 + u64::from(digit - b'0'))
-        })
+        digits.iter().try_fold(0u64, |sum, digit| digit.is_ascii_digit().then(|| sum * 10 + u64::from(digit - b'0')))
     };
     if whole.is_empty() || whole.len() > DIGITS || fraction.len() > DIGITS {
         return Time::parse_secs(std::str::from_utf8(text).ok()?);
@@ -266,10 +229,7 @@ mod tests {
         assert_eq!(source.fill(10).unwrap(), b"xxx");
         source.consume(3);
         let error = source.fill(1).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "tty: cannot be read at byte 3: unplugged"
-        );
+        assert_eq!(error.to_string(), "tty: cannot be read at byte 3: unplugged");
         assert!(!error.is_damage());
     }
 

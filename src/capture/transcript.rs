@@ -51,33 +51,21 @@ pub(super) fn head(line: &[u8]) -> Result<Head, BadHead> {
     let mut at = 0;
     let mut time = None;
     if line.first() == Some(&b'@') {
-        let digits = line
-            .iter()
-            .skip(1)
-            .take_while(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'-'));
+        let digits = line.iter().skip(1).take_while(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'-'));
         let end = 1 + digits.count();
         let found = line.get(1..end).and_then(seconds);
         // A number that the end of the line cuts off is found out by what follows it.
         match found {
             Some(found) => time = Some(found),
             None if end == line.len() => {
-                return Err(BadHead {
-                    at: end,
-                    expected: "decimal seconds behind `@`",
-                });
+                return Err(BadHead { at: end, expected: "decimal seconds behind `@`" });
             }
             None => {
-                return Err(BadHead {
-                    at: 1,
-                    expected: "decimal seconds behind `@`, such as `@0.012500 `",
-                });
+                return Err(BadHead { at: 1, expected: "decimal seconds behind `@`, such as `@0.012500 `" });
             }
         }
         if line.get(end) != Some(&b' ') {
-            return Err(BadHead {
-                at: end,
-                expected: "a blank behind the time",
-            });
+            return Err(BadHead { at: end, expected: "a blank behind the time" });
         }
         at = end + 1;
     }
@@ -85,28 +73,15 @@ pub(super) fn head(line: &[u8]) -> Result<Head, BadHead> {
         Some(b'>') => Sender::Host,
         Some(b'<') => Sender::Module,
         _ if time.is_some() => {
-            return Err(BadHead {
-                at,
-                expected: "`>` or `<` behind the time",
-            });
+            return Err(BadHead { at, expected: "`>` or `<` behind the time" });
         }
         _ => {
-            return Err(BadHead {
-                at,
-                expected: "`#`, `@SECONDS `, `> ` or `< ` at the start of the line",
-            });
+            return Err(BadHead { at, expected: "`#`, `@SECONDS `, `> ` or `< ` at the start of the line" });
         }
     };
     match line.get(at + 1) {
-        Some(b' ') => Ok(Head {
-            from,
-            time,
-            len: at + 2,
-        }),
-        _ => Err(BadHead {
-            at: at + 1,
-            expected: "a blank behind the direction",
-        }),
+        Some(b' ') => Ok(Head { from, time, len: at + 2 }),
+        _ => Err(BadHead { at: at + 1, expected: "a blank behind the direction" }),
     }
 }
 
@@ -121,13 +96,7 @@ impl Transcript {
             source.consume(BOM.len());
         }
         let meta = Meta::new(Format::Transcript);
-        let mut this = Self {
-            source,
-            meta,
-            line: 1,
-            inside: None,
-            failure: None,
-        };
+        let mut this = Self { source, meta, line: 1, inside: None, failure: None };
         this.headers()?;
         Ok(this)
     }
@@ -148,9 +117,7 @@ impl Transcript {
             }
             room = room.saturating_sub(key.len() + value.len() + 2);
             match (key, Time::parse_secs(value)) {
-                _ if room == 0 => self
-                    .meta
-                    .note("more than 64 KiB of headers: the rest of them are taken as comments"),
+                _ if room == 0 => self.meta.note("more than 64 KiB of headers: the rest of them are taken as comments"),
                 ("epoch", Some(epoch)) => self.meta.epoch = Some(epoch),
                 _ => self.meta.headers.push((key.to_owned(), value.to_owned())),
             }
@@ -164,9 +131,7 @@ impl Transcript {
         loop {
             let available = self.source.fill(1)?;
             let end = memchr::memchr(b'\n', available);
-            let part = available
-                .get(..end.unwrap_or(available.len()))
-                .unwrap_or_default();
+            let part = available.get(..end.unwrap_or(available.len())).unwrap_or_default();
             let kept = part.len().min(room.saturating_sub(text.len()));
             text.extend_from_slice(part.get(..kept).unwrap_or_default());
             let done = end.is_some() || available.is_empty();
@@ -180,12 +145,7 @@ impl Transcript {
     }
 
     fn wrong(&self, column: u64, expected: &'static str) -> CaptureError {
-        CaptureError::Transcript {
-            file: self.source.file().to_owned(),
-            line: self.line,
-            column,
-            expected,
-        }
+        CaptureError::Transcript { file: self.source.file().to_owned(), line: self.line, column, expected }
     }
 
     /// Reads a record's head; `None` at the end of the file.
@@ -198,8 +158,7 @@ impl Transcript {
         let mut searched = 0;
         loop {
             let available = self.source.available();
-            let end = memchr::memchr(b'\n', available.get(searched..).unwrap_or_default())
-                .map(|at| searched + at);
+            let end = memchr::memchr(b'\n', available.get(searched..).unwrap_or_default()).map(|at| searched + at);
             searched = available.len();
             if end.is_some() || searched >= LONGEST_HEAD || self.source.ended() {
                 break;
@@ -212,9 +171,7 @@ impl Transcript {
             return Ok(None);
         }
         // No more of it: what happens to be read already must not count.
-        let line = available
-            .get(..available.len().min(LONGEST_HEAD))
-            .unwrap_or_default();
+        let line = available.get(..available.len().min(LONGEST_HEAD)).unwrap_or_default();
         let end = memchr::memchr(b'\n', line);
         let line = line.get(..end.unwrap_or(line.len())).unwrap_or_default();
         match head(line) {
@@ -224,10 +181,7 @@ impl Transcript {
             }
             Err(bad) if end.is_none() && line.len() < LONGEST_HEAD && bad.at == line.len() => {
                 let offset = self.source.offset();
-                Err(self.source.damaged_at(
-                    offset,
-                    format!("the last record is cut off: expected {}", bad.expected),
-                ))
+                Err(self.source.damaged_at(offset, format!("the last record is cut off: expected {}", bad.expected)))
             }
             Err(bad) => Err(self.wrong(bad.at as u64 + 1, bad.expected)),
         }
@@ -251,9 +205,7 @@ impl Pull for Transcript {
         let mut searched = 0;
         let end = loop {
             let available = self.source.available();
-            let within = available
-                .get(searched..available.len().min(MAX_CHUNK))
-                .unwrap_or_default();
+            let within = available.get(searched..available.len().min(MAX_CHUNK)).unwrap_or_default();
             if let Some(at) = memchr::memchr(b'\n', within) {
                 break Some(searched + at);
             }
@@ -265,9 +217,7 @@ impl Pull for Transcript {
         };
         let available = self.source.available();
         let last = end.is_none() && self.source.ended() && available.len() <= MAX_CHUNK;
-        let text = available
-            .get(..end.unwrap_or(available.len().min(MAX_CHUNK)))
-            .unwrap_or_default();
+        let text = available.get(..end.unwrap_or(available.len().min(MAX_CHUNK))).unwrap_or_default();
         let cut = end.is_none() && !last;
         // A piece ends neither in an escape nor ahead of a LF that makes its CR a line end.
         let text = text.strip_suffix(b"\r").unwrap_or(text);
@@ -283,9 +233,7 @@ impl Pull for Transcript {
             used = bad.at;
             if last {
                 let offset = self.source.offset() + bad.at as u64;
-                let failure = self
-                    .source
-                    .damaged_at(offset, "the last record is cut off in an escape");
+                let failure = self.source.damaged_at(offset, "the last record is cut off in an escape");
                 self.failure = Some(failure);
             }
         }
@@ -326,10 +274,7 @@ pub struct TranscriptWriter {
 impl TranscriptWriter {
     /// A writer to `out`, which should be buffered.
     pub fn new(out: Output) -> Self {
-        Self {
-            out,
-            line: Vec::new(),
-        }
+        Self { out, line: Vec::new() }
     }
 }
 
@@ -338,17 +283,9 @@ impl Writer for TranscriptWriter {
         self.line.clear();
         let epoch = meta.epoch.map(|epoch| ("epoch", epoch.to_string()));
         let epoch = epoch.iter().map(|(key, value)| (*key, value.as_str()));
-        for (key, value) in meta
-            .headers
-            .iter()
-            .map(|(key, value)| (key.as_str(), value.as_str()))
-            .chain(epoch)
-        {
+        for (key, value) in meta.headers.iter().map(|(key, value)| (key.as_str(), value.as_str())).chain(epoch) {
             let text = format!("# {key}: {value}");
-            self.line.extend(
-                text.bytes()
-                    .map(|byte| if byte < b' ' { b' ' } else { byte }),
-            );
+            self.line.extend(text.bytes().map(|byte| if byte < b' ' { b' ' } else { byte }));
             self.line.push(b'\n');
         }
         put(&mut self.out, &self.line)
@@ -357,24 +294,16 @@ impl Writer for TranscriptWriter {
     fn chunk(&mut self, chunk: &Chunk<'_>) -> Result<(), CaptureError> {
         if chunk.session != 0 {
             let what = "a transcript holds one conversation; choose one of the recording's, or write pcapng";
-            return Err(CaptureError::Unwritable {
-                format: Format::Transcript,
-                what,
-            });
+            return Err(CaptureError::Unwritable { format: Format::Transcript, what });
         }
         self.line.clear();
         for fault in chunk.faults {
-            let text = format!(
-                "# {} error at byte {} of the next record\n",
-                fault.kind.as_str(),
-                fault.at
-            );
+            let text = format!("# {} error at byte {} of the next record\n", fault.kind.as_str(), fault.at);
             self.line.extend_from_slice(text.as_bytes());
         }
         if let Some(time) = chunk.time {
             let decimals = if time.as_nanos() % 1000 == 0 { 6 } else { 9 };
-            self.line
-                .extend_from_slice(format!("@{time:.decimals$} ").as_bytes());
+            self.line.extend_from_slice(format!("@{time:.decimals$} ").as_bytes());
         }
         self.line.extend_from_slice(match chunk.from {
             Sender::Host => b"> ",
@@ -402,10 +331,7 @@ mod tests {
     fn heads_are_read_to_the_letter() {
         let of = |from, time, len| Ok(Head { from, time, len });
         assert_eq!(head(b"> AT"), of(Sender::Host, None, 2));
-        assert_eq!(
-            head(b"@0.012500 < \\r"),
-            of(Sender::Module, Some(Time::from_nanos(12_500_000)), 12)
-        );
+        assert_eq!(head(b"@0.012500 < \\r"), of(Sender::Module, Some(Time::from_nanos(12_500_000)), 12));
         for (line, at) in [
             (&b""[..], 0),
             (b"hello", 0),
@@ -419,12 +345,7 @@ mod tests {
             (b"@0.5  > AT", 5),
             (b"@0.5 >AT", 6),
         ] {
-            assert_eq!(
-                head(line).expect_err("it breaks the format").at,
-                at,
-                "{}",
-                line.escape_ascii()
-            );
+            assert_eq!(head(line).expect_err("it breaks the format").at, at, "{}", line.escape_ascii());
         }
     }
 }

@@ -49,17 +49,8 @@ const IN: u8 = 0x80;
 pub(super) fn linux(data: &[u8], big: bool, header: usize) -> Payload<'_> {
     let fields = Fields::new(data, big);
     let read = || {
-        let (event, kind, endpoint, device) =
-            (fields.u8(8)?, fields.u8(9)?, fields.u8(10)?, fields.u8(11)?);
-        Some((
-            event,
-            kind,
-            endpoint,
-            device,
-            fields.u16(12)?,
-            fields.u32(36)?,
-            data.get(header..)?,
-        ))
+        let (event, kind, endpoint, device) = (fields.u8(8)?, fields.u8(9)?, fields.u8(10)?, fields.u8(11)?);
+        Some((event, kind, endpoint, device, fields.u16(12)?, fields.u32(36)?, data.get(header..)?))
     };
     let Some((event, kind, endpoint, device, bus, length, rest)) = read() else {
         return Payload::Bad("shorter than a USB_LINUX header");
@@ -69,14 +60,7 @@ pub(super) fn linux(data: &[u8], big: bool, header: usize) -> Payload<'_> {
     if kind != 3 || event != wanted || bytes.is_empty() {
         return Payload::Nothing;
     }
-    Payload::Usb(Transfer {
-        device: Device {
-            bus,
-            number: u16::from(device),
-        },
-        endpoint,
-        bytes,
-    })
+    Payload::Usb(Transfer { device: Device { bus, number: u16::from(device) }, endpoint, bytes })
 }
 
 /// Reads a packet of USBPcap, which is little endian in any file.
@@ -86,15 +70,7 @@ pub(super) fn usbpcap(data: &[u8]) -> Payload<'_> {
         let (info, bus, device) = (fields.u8(16)?, fields.u16(17)?, fields.u16(19)?);
         let (endpoint, kind, length) = (fields.u8(21)?, fields.u8(22)?, fields.u32(23)?);
         let header = usize::from(fields.u16(0)?).max(27);
-        Some((
-            info,
-            bus,
-            device,
-            endpoint,
-            kind,
-            length,
-            data.get(header..)?,
-        ))
+        Some((info, bus, device, endpoint, kind, length, data.get(header..)?))
     };
     let Some((info, bus, device, endpoint, kind, length, rest)) = read() else {
         return Payload::Bad("shorter than a USBPcap header");
@@ -104,14 +80,7 @@ pub(super) fn usbpcap(data: &[u8]) -> Payload<'_> {
     if kind != 3 || completed != (endpoint & IN != 0) || bytes.is_empty() {
         return Payload::Nothing;
     }
-    Payload::Usb(Transfer {
-        device: Device {
-            bus,
-            number: device,
-        },
-        endpoint,
-        bytes,
-    })
+    Payload::Usb(Transfer { device: Device { bus, number: device }, endpoint, bytes })
 }
 
 /// What the user asked for: `BUS.DEVICE[.OUT[.IN]]`.
@@ -139,15 +108,7 @@ impl Wish {
             }
         };
         let (out, back) = (endpoint()?, endpoint()?.map(|number: u8| number | IN));
-        if parts.next().is_some() {
-            None
-        } else {
-            Some(Self {
-                device: Device { bus, number },
-                out,
-                back,
-            })
-        }
+        if parts.next().is_some() { None } else { Some(Self { device: Device { bus, number }, out, back }) }
     }
 }
 
@@ -220,9 +181,7 @@ impl Survey {
 
     /// Whether an endpoint is worth another look.
     pub(super) fn wants(&self, device: Device, endpoint: u8) -> bool {
-        self.endpoints
-            .get(&(device, endpoint))
-            .is_none_or(|evidence| evidence.bytes < HOPELESS)
+        self.endpoints.get(&(device, endpoint)).is_none_or(|evidence| evidence.bytes < HOPELESS)
     }
 
     /// Takes what stands behind the last line ends for lines.
@@ -245,10 +204,7 @@ impl Survey {
         } else if evidence.answers > answers
             && let Some((device, out)) = self.asked.filter(|&(device, _)| device == transfer.device)
         {
-            *self
-                .follows
-                .entry((device, out, transfer.endpoint))
-                .or_default() += 1;
+            *self.follows.entry((device, out, transfer.endpoint)).or_default() += 1;
         }
     }
 
@@ -270,16 +226,8 @@ impl Survey {
     /// A sentence that says what there is, where none speaks AT or the one asked for is not there.
     pub(super) fn choose(&self, wish: Option<Wish>) -> Result<Line, String> {
         let allowed = |device: Device| wish.is_none_or(|wish| wish.device == device);
-        if let Some(Wish {
-            device,
-            out: Some(out),
-            back: Some(back),
-        }) = wish
-        {
-            if !self
-                .endpoints
-                .keys()
-                .any(|&(there, endpoint)| there == device && (endpoint == out || endpoint == back))
+        if let Some(Wish { device, out: Some(out), back: Some(back) }) = wish {
+            if !self.endpoints.keys().any(|&(there, endpoint)| there == device && (endpoint == out || endpoint == back))
             {
                 return Err(format!(
                     "no bulk transfer of the selected endpoints {device}.{out}.{}; {}",
@@ -287,69 +235,36 @@ impl Survey {
                     self
                 ));
             }
-            return Ok(Line {
-                device,
-                out: Some(out),
-                back: Some(back),
-            });
+            return Ok(Line { device, out: Some(out), back: Some(back) });
         }
-        let fits = |out: u8| {
-            wish.and_then(|wish| wish.out)
-                .is_none_or(|wanted| wanted == out)
-        };
+        let fits = |out: u8| wish.and_then(|wish| wish.out).is_none_or(|wanted| wanted == out);
         // The most answered one; of equals the one whose endpoints share a number, then the lowest.
-        let answered = self
-            .follows
-            .iter()
-            .filter(|((device, out, _), _)| allowed(*device) && fits(*out));
+        let answered = self.follows.iter().filter(|((device, out, _), _)| allowed(*device) && fits(*out));
         let best = answered.max_by_key(|((device, out, back), count)| {
-            (
-                **count,
-                *out == *back & !IN,
-                std::cmp::Reverse((*device, *out, *back)),
-            )
+            (**count, *out == *back & !IN, std::cmp::Reverse((*device, *out, *back)))
         });
         if let Some((&(device, out, back), _)) = best {
-            return Ok(Line {
-                device,
-                out: Some(out),
-                back: Some(back),
-            });
+            return Ok(Line { device, out: Some(out), back: Some(back) });
         }
         // Nothing was answered: endpoints that speak AT, else, where the user named the device, the only ones there are.
         let best = |of: Option<Device>, direction: u8, count: fn(&Evidence) -> u64| {
             let candidates = self.endpoints.iter().filter(|((device, endpoint), _)| {
-                of.map_or_else(|| allowed(*device), |of| of == *device)
-                    && endpoint & IN == direction
+                of.map_or_else(|| allowed(*device), |of| of == *device) && endpoint & IN == direction
             });
-            let candidates =
-                candidates.filter(|((_, endpoint), _)| direction == IN || fits(*endpoint));
-            let speaking = candidates
-                .clone()
-                .filter(|(_, evidence)| count(evidence) > 0);
-            let found =
-                speaking.max_by_key(|(key, evidence)| (count(evidence), std::cmp::Reverse(**key)));
+            let candidates = candidates.filter(|((_, endpoint), _)| direction == IN || fits(*endpoint));
+            let speaking = candidates.clone().filter(|(_, evidence)| count(evidence) > 0);
+            let found = speaking.max_by_key(|(key, evidence)| (count(evidence), std::cmp::Reverse(**key)));
             let mut named = candidates.filter(|_| wish.is_some() || of.is_some());
-            found
-                .or_else(|| named.next().filter(|_| named.next().is_none()))
-                .map(|(key, _)| *key)
+            found.or_else(|| named.next().filter(|_| named.next().is_none())).map(|(key, _)| *key)
         };
         let out = best(None, 0, |evidence| evidence.commands);
-        let back = best(out.map(|(device, _)| device), IN, |evidence| {
-            evidence.answers
-        });
+        let back = best(out.map(|(device, _)| device), IN, |evidence| evidence.answers);
         match (out, back) {
-            (None, None) if wish.is_some() => {
-                Err(format!("no bulk transfer of the selected line; {self}"))
-            }
+            (None, None) if wish.is_some() => Err(format!("no bulk transfer of the selected line; {self}")),
             (None, None) => Err(format!("no USB endpoint speaks AT; {self}")),
             (Some((device, _)), _) | (None, Some((device, _))) => {
                 let number = |found: Option<(Device, u8)>| found.map(|(_, endpoint)| endpoint);
-                Ok(Line {
-                    device,
-                    out: number(out),
-                    back: number(back),
-                })
+                Ok(Line { device, out: number(out), back: number(back) })
             }
         }
     }
@@ -361,25 +276,12 @@ impl Survey {
 
     fn list(&self, wanted: impl Fn(Device, u8) -> bool) -> String {
         const MOST: usize = 16;
-        let there = self
-            .endpoints
-            .iter()
-            .filter(|((device, endpoint), _)| wanted(*device, *endpoint));
+        let there = self.endpoints.iter().filter(|((device, endpoint), _)| wanted(*device, *endpoint));
         let mut text = Vec::new();
         for ((device, endpoint), evidence) in there.clone().take(MOST) {
-            let (number, way) = (
-                endpoint & !IN,
-                if endpoint & IN == 0 { "out" } else { "in" },
-            );
-            let speaks = if evidence.speaks_at() {
-                ", speaks AT"
-            } else {
-                ""
-            };
-            text.push(format!(
-                "{device} endpoint {number} {way} ({} bytes{speaks})",
-                evidence.bytes
-            ));
+            let (number, way) = (endpoint & !IN, if endpoint & IN == 0 { "out" } else { "in" });
+            let speaks = if evidence.speaks_at() { ", speaks AT" } else { "" };
+            text.push(format!("{device} endpoint {number} {way} ({} bytes{speaks})", evidence.bytes));
         }
         let more = there.count().saturating_sub(MOST);
         if more > 0 {
@@ -409,24 +311,14 @@ mod tests {
     fn survey(transfers: &[(Device, u8, &[u8])]) -> Survey {
         let mut survey = Survey::default();
         for &(device, endpoint, bytes) in transfers {
-            survey.feed(&Transfer {
-                device,
-                endpoint,
-                bytes,
-            });
+            survey.feed(&Transfer { device, endpoint, bytes });
         }
         survey
     }
 
     #[test]
     fn wishes_are_read() {
-        let wish = |out, back| {
-            Some(Wish {
-                device: MODEM,
-                out,
-                back,
-            })
-        };
+        let wish = |out, back| Some(Wish { device: MODEM, out, back });
         assert_eq!(Wish::parse("1.5"), wish(None, None));
         assert_eq!(Wish::parse("1.5.2"), wish(Some(2), None));
         assert_eq!(Wish::parse("1.5.2.0x84"), wish(Some(2), Some(0x84)));
@@ -446,21 +338,10 @@ mod tests {
             (MODEM, 0x82, b"\r\nOK\r\n"),
         ]);
         let line = survey.choose(None).expect("a pair speaks AT");
-        assert_eq!(
-            line,
-            Line {
-                device: MODEM,
-                out: Some(1),
-                back: Some(0x82)
-            }
-        );
+        assert_eq!(line, Line { device: MODEM, out: Some(1), back: Some(0x82) });
         assert_eq!(line.sender(MODEM, 0x82), Some(Sender::Module));
         assert_eq!(line.sender(disk, 1), None);
-        assert!(
-            survey.others(&line).contains("1.5 endpoint 3 in"),
-            "{}",
-            survey.others(&line)
-        );
+        assert!(survey.others(&line).contains("1.5 endpoint 3 in"), "{}", survey.others(&line));
     }
 
     #[test]
@@ -468,17 +349,8 @@ mod tests {
         let survey = survey(&[(MODEM, 1, b"\x00\x01"), (MODEM, 0x82, b"\x02")]);
         let error = survey.choose(None).expect_err("nobody speaks AT");
         assert!(error.contains("1.5 endpoint 1 out (2 bytes)"), "{error}");
-        let line = survey
-            .choose(Wish::parse("1.5"))
-            .expect("the only pair of the device");
-        assert_eq!(
-            line,
-            Line {
-                device: MODEM,
-                out: Some(1),
-                back: Some(0x82)
-            }
-        );
+        let line = survey.choose(Wish::parse("1.5")).expect("the only pair of the device");
+        assert_eq!(line, Line { device: MODEM, out: Some(1), back: Some(0x82) });
         assert!(survey.choose(Wish::parse("1.6")).is_err());
         assert!(survey.choose(Wish::parse("1.5.7.8")).is_err());
     }

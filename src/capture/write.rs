@@ -39,10 +39,9 @@ pub fn writer(format: Format, out: Output) -> Result<Box<dyn Writer>, CaptureErr
         Format::Pcap => Ok(Box::new(PcapWriter::new(out))),
         Format::Pcapng => Ok(Box::new(PcapngWriter::new(out))),
         Format::Transcript => Ok(Box::new(TranscriptWriter::new(out))),
-        Format::Raw | Format::Saleae => Err(CaptureError::Unwritable {
-            format,
-            what: "it is only read; write at, pcap or pcapng",
-        }),
+        Format::Raw | Format::Saleae => {
+            Err(CaptureError::Unwritable { format, what: "it is only read; write at, pcap or pcapng" })
+        }
     }
 }
 
@@ -60,10 +59,7 @@ pub struct Converted {
 /// # Errors
 /// The reader's or the writer's. When the reader fails, all that came before is written and the output is finished:
 /// it holds what could be kept.
-pub fn convert(
-    reader: &mut dyn Reader,
-    writer: &mut dyn Writer,
-) -> Result<Converted, CaptureError> {
+pub fn convert(reader: &mut dyn Reader, writer: &mut dyn Writer) -> Result<Converted, CaptureError> {
     writer.start(reader.meta())?;
     let mut done = Converted::default();
     let result = loop {

@@ -86,6 +86,9 @@ fn knows(catalog: &Catalog, name: &[u8], command: bool) -> bool {
         return catalog.find_command(name).is_some();
     }
     catalog.line_index.find(name).iter().any(|&at| {
-        catalog.lines.get(at as usize).is_some_and(|line| line.role != Role::Result && !matches!(line.pattern, Pattern::Free { .. }))
+        catalog
+            .lines
+            .get(at as usize)
+            .is_some_and(|line| line.role != Role::Result && !matches!(line.pattern, Pattern::Free { .. }))
     })
 }

@@ -202,7 +202,10 @@ fn lex(text: &str) -> Result<Vec<String>, String> {
     let mut rest = text.trim_start();
     while let Some(c) = rest.chars().next() {
         let len = match c {
-            '<' if rest.get(1..).is_some_and(|r| r.starts_with(|c: char| c.is_alphabetic() || c == '"' || c == '_')) => {
+            '<' if rest
+                .get(1..)
+                .is_some_and(|r| r.starts_with(|c: char| c.is_alphabetic() || c == '"' || c == '_')) =>
+            {
                 1 + rest.find('>').ok_or("`<` without `>`")?
             }
             '"' => 2 + rest.get(1..).and_then(|r| r.find('"')).ok_or("`\"` without `\"`")?,
@@ -244,7 +247,8 @@ impl Parser<'_, '_> {
     }
 
     fn next(&mut self, wanted: &str) -> Result<String, String> {
-        let (first, rest) = self.tokens.split_first().ok_or_else(|| format!("the condition ends, expected {wanted}"))?;
+        let (first, rest) =
+            self.tokens.split_first().ok_or_else(|| format!("the condition ends, expected {wanted}"))?;
         self.tokens = rest;
         Ok(first.clone())
     }
@@ -359,7 +363,11 @@ impl Parser<'_, '_> {
             let inner = self.next("a parameter")?;
             let name = param_name(&inner).ok_or_else(|| format!("`{inner}` is no parameter"))?;
             let index = Index::Param(self.names.param(name)?);
-            return if indexed { Ok(Term::State(StateRef { key, index })) } else { Err(format!("`{base}` is not indexed")) };
+            return if indexed {
+                Ok(Term::State(StateRef { key, index }))
+            } else {
+                Err(format!("`{base}` is not indexed"))
+            };
         }
         if let Some((key, indexed)) = self.names.state(token) {
             return if indexed {

@@ -19,7 +19,11 @@ pub(super) fn load(file: &str, text: &str, lookup: Lookup<'_>) -> Result<Catalog
     builder.add(file, text, lookup, &mut Vec::new());
     if builder.mistakes.is_empty() {
         let problems = builder.finish();
-        builder.mistakes.extend(problems.into_iter().map(|message| Mistake { file: file.to_owned(), line: 0, message }));
+        builder.mistakes.extend(problems.into_iter().map(|message| Mistake {
+            file: file.to_owned(),
+            line: 0,
+            message,
+        }));
     }
     builder.mistakes.sort_by_key(|mistake| (mistake.file != file, mistake.line));
     if builder.mistakes.is_empty() { Ok(builder.catalog) } else { Err(CatalogError { mistakes: builder.mistakes }) }
@@ -300,10 +304,12 @@ impl Builder {
             rejects: table.flag(src, "rejects").unwrap_or(false),
             restart: table.flag(src, "restart").unwrap_or(role == Role::Boot),
             code: None,
-            numeric: table.take("numeric").and_then(|item| item.scalar(src, "numeric")).and_then(|number| match number {
-                Scalar::Int(number) => Some(number),
-                Scalar::Word(_) => None,
-            }),
+            numeric: table.take("numeric").and_then(|item| item.scalar(src, "numeric")).and_then(
+                |number| match number {
+                    Scalar::Int(number) => Some(number),
+                    Scalar::Word(_) => None,
+                },
+            ),
             names: Vec::new(),
         };
         if let Some(code) = table.take("code") {
@@ -330,10 +336,8 @@ impl Builder {
         for item in syntax.list() {
             for line in self.line_item(src, item, &template, &own) {
                 if let Some(line) = self.catalog.lines.get_mut(line as usize) {
-                    line.sets = shared
-                        .iter()
-                        .map(|effect| Effect { key: effect.key, value: effect.value.clone() })
-                        .collect();
+                    line.sets =
+                        shared.iter().map(|effect| Effect { key: effect.key, value: effect.value.clone() }).collect();
                 }
             }
         }

@@ -108,7 +108,8 @@ impl Builder {
     fn positions(&self, spec: &FormSpec) -> Vec<String> {
         let longest = spec.syntax.iter().flat_map(|syntax| &syntax.shapes).max_by_key(|shape| shape.fields.len());
         longest.map_or_else(Vec::new, |shape| {
-            let name = |field: &Field| field.param.and_then(|at| self.catalog.param(at)).map(|spec| spec.name.to_string());
+            let name =
+                |field: &Field| field.param.and_then(|at| self.catalog.param(at)).map(|spec| spec.name.to_string());
             shape.fields.iter().map(|field| name(field).unwrap_or_default()).collect()
         })
     }
@@ -117,7 +118,8 @@ impl Builder {
         let item = table.take("timeout")?;
         let at = item.at;
         let text = item.text(src, "timeout")?;
-        let (number, unit) = text.trim().split_at(text.trim().find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+        let (number, unit) =
+            text.trim().split_at(text.trim().find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
         let factor = match unit.trim() {
             "ms" => 1,
             "s" => 1000,

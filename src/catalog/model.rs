@@ -520,7 +520,8 @@ impl Catalog {
     /// The model of a name or alias, without regard to case.
     pub fn model(&self, name: &str) -> Option<u16> {
         let same = |other: &str| other.eq_ignore_ascii_case(name);
-        let at = self.models.iter().position(|model| same(&model.name) || model.aliases.iter().any(|alias| same(alias)))?;
+        let at =
+            self.models.iter().position(|model| same(&model.name) || model.aliases.iter().any(|alias| same(alias)))?;
         u16::try_from(at).ok()
     }
 
@@ -559,12 +560,16 @@ impl Catalog {
                 let names: Vec<&str> = spec
                     .labels
                     .iter()
-                    .filter(|(bit, _)| matches!(bit, StateValue::Int(bit) if (0..63).contains(bit) && mask >> bit & 1 == 1))
+                    .filter(
+                        |(bit, _)| matches!(bit, StateValue::Int(bit) if (0..63).contains(bit) && mask >> bit & 1 == 1),
+                    )
                     .map(|(_, name)| &**name)
                     .collect();
                 (!names.is_empty()).then(|| Cow::Owned(names.join("+")))
             }
-            (Value::Int(code), Kind::Code(table)) => self.codes.get(usize::from(*table))?.meaning(*code).map(Cow::Borrowed),
+            (Value::Int(code), Kind::Code(table)) => {
+                self.codes.get(usize::from(*table))?.meaning(*code).map(Cow::Borrowed)
+            }
             (Value::Int(number), _) => {
                 let found = spec.labels.iter().find(|(value, _)| *value == StateValue::Int(*number));
                 found.map(|(_, name)| Cow::Borrowed(&**name)).filter(|name| !name.is_empty())

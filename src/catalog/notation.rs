@@ -7,7 +7,10 @@
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Node {
     Literal(String),
-    Param { name: String, fixed: Option<String> },
+    Param {
+        name: String,
+        fixed: Option<String>,
+    },
     /// `(0-3)` in the reply of a test form.
     List(String),
     Optional(Vec<Node>),
@@ -51,7 +54,10 @@ impl Parser<'_> {
                 }
                 ']' => break,
                 '(' if self.lists => Some(self.list()?),
-                '.' if self.rest.starts_with("...") && matches!(nodes.last(), Some(Node::Param { .. })) && literal.is_empty() => {
+                '.' if self.rest.starts_with("...")
+                    && matches!(nodes.last(), Some(Node::Param { .. }))
+                    && literal.is_empty() =>
+                {
                     self.skip(3);
                     Some(Node::Repeat)
                 }
@@ -315,7 +321,9 @@ mod tests {
 
     #[test]
     fn bad_notation_says_why() {
-        for (text, why) in [("<a", "without `>`"), ("[<a>", "without `]`"), ("<a>]", "without `[`"), ("<>", "no parameter name")] {
+        for (text, why) in
+            [("<a", "without `>`"), ("[<a>", "without `]`"), ("<a>]", "without `[`"), ("<>", "no parameter name")]
+        {
             assert!(parse(text, false).expect_err(text).contains(why), "{text}");
         }
         assert!(rows(&parse("<a><b>", false).expect("parses")).is_err());

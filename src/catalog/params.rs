@@ -5,9 +5,8 @@ use super::model::*;
 use super::source::{Item, Scalar, Source, Table, parse_int};
 
 /// Keys that say what a parameter is; `values` may also stand beside some of them.
-const KINDS: [&str; 13] = [
-    "int", "hex", "float", "bits", "string", "text", "hexstring", "mac", "ip", "host", "code", "list", "data",
-];
+const KINDS: [&str; 13] =
+    ["int", "hex", "float", "bits", "string", "text", "hexstring", "mac", "ip", "host", "code", "list", "data"];
 
 const KNOWN: &str = "int, hex, float, values, bits, string, text, hexstring, mac, ip, host, code, list, data, any, unit, default, \
                      title, note, quoted, volatile, models, as, starts, only";
@@ -70,7 +69,9 @@ fn one(builder: &mut Builder, src: &mut Source<'_>, name: &str, mut table: Table
             Quoted::Either
         }
         None => match kind {
-            Kind::String(_) | Kind::HexString(_) | Kind::Mac(_) | Kind::Ip | Kind::Host(_) | Kind::Words => Quoted::Must,
+            Kind::String(_) | Kind::HexString(_) | Kind::Mac(_) | Kind::Ip | Kind::Host(_) | Kind::Words => {
+                Quoted::Must
+            }
             Kind::Any | Kind::Text(_) | Kind::List | Kind::Code(_) => Quoted::Either,
             _ => Quoted::Never,
         },

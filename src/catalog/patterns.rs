@@ -69,7 +69,11 @@ fn strip_comma(mut nodes: Vec<Node>) -> Vec<Node> {
 fn split_data(nodes: &[Node], scope: &Scope<'_>) -> Result<(Vec<Node>, Option<Counted>), String> {
     let mut head = nodes.to_vec();
     let Some(Node::Param { name, .. }) = nodes.last() else {
-        return if head.contains(&Node::Break) { Err("a line break may only stand ahead of the data".to_owned()) } else { Ok((head, None)) };
+        return if head.contains(&Node::Break) {
+            Err("a line break may only stand ahead of the data".to_owned())
+        } else {
+            Ok((head, None))
+        };
     };
     let spec = scope.resolve(name)?;
     let Some(Kind::Data(by)) = scope.builder.catalog.param(spec).map(|spec| spec.kind.clone()) else {
@@ -124,7 +128,8 @@ pub(super) fn shape(row: Row, scope: &mut Scope<'_>, names: &[String]) -> Result
             param,
         });
     }
-    shape.plain = shape.fields.iter().all(|field| field.param.is_some() && field.prefix.is_empty() && field.suffix.is_empty());
+    shape.plain =
+        shape.fields.iter().all(|field| field.param.is_some() && field.prefix.is_empty() && field.suffix.is_empty());
     Ok(shape)
 }
 

@@ -155,7 +155,13 @@ impl<'i> Item<'i> {
     }
 
     pub(super) fn texts(self, src: &mut Source<'_>, what: &str) -> Vec<(usize, String)> {
-        self.list().into_iter().filter_map(|item| { let at = item.at; item.text(src, what).map(|t| (at, t)) }).collect()
+        self.list()
+            .into_iter()
+            .filter_map(|item| {
+                let at = item.at;
+                item.text(src, what).map(|t| (at, t))
+            })
+            .collect()
     }
 
     /// A whole number or a word.

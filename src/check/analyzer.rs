@@ -93,7 +93,14 @@ impl Analyzer {
     }
 
     /// Takes the next bytes of a sender. `faults`: line errors at bytes of this chunk, as position and rule.
-    pub fn push(&mut self, from: Sender, time: Option<Time>, bytes: &[u8], faults: &[(usize, Rule)], sink: &mut impl Sink) {
+    pub fn push(
+        &mut self,
+        from: Sender,
+        time: Option<Time>,
+        bytes: &[u8],
+        faults: &[(usize, Rule)],
+        sink: &mut impl Sink,
+    ) {
         if !faults.is_empty() {
             let start = self.decoder.counts().2.get(from.index()).copied().unwrap_or_default();
             let room = FAULTS_MAX.saturating_sub(self.memory.faults.len());

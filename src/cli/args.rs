@@ -48,13 +48,7 @@ pub struct Cli {
 #[derive(Debug, Args)]
 pub struct Global {
     /// When to colour the output
-    #[arg(
-        long,
-        global = true,
-        value_name = "WHEN",
-        default_value = "auto",
-        hide_default_value = true
-    )]
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", hide_default_value = true)]
     pub color: Color,
     /// Settings to use in place of atscope.toml in the working folder
     #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -319,10 +313,7 @@ impl FailOn {
             Self::Info => Severity::Info,
             Self::Never => return false,
         };
-        Severity::ALL
-            .into_iter()
-            .zip(findings)
-            .any(|(severity, count)| severity >= least && count > 0)
+        Severity::ALL.into_iter().zip(findings).any(|(severity, count)| severity >= least && count > 0)
     }
 }
 
@@ -338,32 +329,21 @@ fn capture_format() -> PossibleValuesParser {
 pub(super) fn limit(text: &str) -> Result<usize, String> {
     match text {
         "all" => Ok(usize::MAX),
-        _ => text
-            .parse()
-            .map_err(|_| "expected a number of bytes, or `all`".to_owned()),
+        _ => text.parse().map_err(|_| "expected a number of bytes, or `all`".to_owned()),
     }
 }
 
 /// Seconds, or a number with `us`, `ms`, `s` or `min` behind it.
 fn time(text: &str) -> Result<Time, String> {
-    let units = [
-        ("us", 1_000),
-        ("µs", 1_000),
-        ("ms", 1_000_000),
-        ("min", 60_000_000_000),
-        ("s", 1_000_000_000),
-    ];
+    let units = [("us", 1_000), ("µs", 1_000), ("ms", 1_000_000), ("min", 60_000_000_000), ("s", 1_000_000_000)];
     let (number, unit) = units
         .into_iter()
         .find_map(|(suffix, nanos)| Some((text.strip_suffix(suffix)?, nanos)))
         .unwrap_or((text, 1_000_000_000));
     let value = Time::parse_secs(number.trim_end());
-    let value = value
-        .ok_or("expected seconds (1.5) or a number with us, ms, s or min behind it (300ms)")?;
+    let value = value.ok_or("expected seconds (1.5) or a number with us, ms, s or min behind it (300ms)")?;
     let nanos = u128::from(value.as_nanos()) * unit / 1_000_000_000;
-    u64::try_from(nanos)
-        .map(Time::from_nanos)
-        .map_err(|_| "longer than the clock goes".to_owned())
+    u64::try_from(nanos).map(Time::from_nanos).map_err(|_| "longer than the clock goes".to_owned())
 }
 
 #[cfg(test)]
@@ -379,12 +359,9 @@ mod tests {
 
     #[test]
     fn times_take_units() {
-        for (text, nanos) in [
-            ("1.5", 1_500_000_000),
-            ("300ms", 300_000_000),
-            ("2 min", 120_000_000_000),
-            ("7us", 7_000),
-        ] {
+        for (text, nanos) in
+            [("1.5", 1_500_000_000), ("300ms", 300_000_000), ("2 min", 120_000_000_000), ("7us", 7_000)]
+        {
             assert_eq!(time(text).unwrap().as_nanos(), nanos, "{text}");
         }
         for bad in ["", "ms", "-1", "1h", "99999999999min"] {

@@ -16,75 +16,33 @@ use crate::session::Form;
 /// `atscope catalog`.
 pub(super) fn catalog(args: Args, out: &mut Out) -> Result<u8, Failure> {
     match args {
-        Args::List {
-            dialect: None,
-            catalog,
-        } => list_all(&catalog, out),
-        Args::List {
-            dialect: Some(name),
-            catalog,
-        } => list(&*Catalogs::new(&catalog)?.named(&name)?, out),
-        Args::Show {
-            name,
-            dialect,
-            catalog,
-        } => show(&name, dialect.as_deref(), &catalog, out),
+        Args::List { dialect: None, catalog } => list_all(&catalog, out),
+        Args::List { dialect: Some(name), catalog } => list(&*Catalogs::new(&catalog)?.named(&name)?, out),
+        Args::Show { name, dialect, catalog } => show(&name, dialect.as_deref(), &catalog, out),
         Args::Lint { files } => lint(&files, out),
     }
 }
 
 /// Whether an entry is of the catalog itself, and not of one that it extends.
 fn is_own(catalog: &Catalog, source: u16) -> bool {
-    catalog
-        .sources
-        .get(usize::from(source))
-        .is_some_and(|name| *name == catalog.source)
+    catalog.sources.get(usize::from(source)).is_some_and(|name| *name == catalog.source)
 }
 
 /// The numbers of a catalog's own entries.
 fn counts(catalog: &Catalog) -> [usize; 5] {
-    let commands: Vec<&Command> = catalog
-        .commands
-        .iter()
-        .filter(|command| is_own(catalog, command.source))
-        .collect();
-    let forms = commands
-        .iter()
-        .flat_map(|command| command.forms.iter().flatten())
-        .count();
-    let params = commands
-        .iter()
-        .map(|command| reference::count_params(command))
-        .sum();
+    let commands: Vec<&Command> = catalog.commands.iter().filter(|command| is_own(catalog, command.source)).collect();
+    let forms = commands.iter().flat_map(|command| command.forms.iter().flatten()).count();
+    let params = commands.iter().map(|command| reference::count_params(command)).sum();
     let free = |role| matches!(role, Role::Urc | Role::Progress | Role::Boot);
-    let lines = catalog
-        .lines
-        .iter()
-        .filter(|line| is_own(catalog, line.source) && free(line.role))
-        .count();
-    let codes = catalog
-        .codes
-        .iter()
-        .map(|table| table.codes.len() + table.words.len())
-        .sum();
+    let lines = catalog.lines.iter().filter(|line| is_own(catalog, line.source) && free(line.role)).count();
+    let codes = catalog.codes.iter().map(|table| table.codes.len() + table.words.len()).sum();
     [commands.len(), forms, params, lines, codes]
 }
 
 fn list_all(files: &[PathBuf], out: &mut Out) -> Result<u8, Failure> {
     let all = Catalogs::new(files)?.all()?;
-    let width = all
-        .iter()
-        .map(|catalog| catalog.name.len())
-        .max()
-        .unwrap_or(0)
-        .max(7);
-    line(
-        out,
-        format_args!(
-            "{:width$}  commands  forms  parameters  lines  codes  models",
-            "dialect"
-        ),
-    );
+    let width = all.iter().map(|catalog| catalog.name.len()).max().unwrap_or(0).max(7);
+    line(out, format_args!("{:width$}  commands  forms  parameters  lines  codes  models", "dialect"));
     for catalog in &all {
         let [commands, forms, params, lines, codes] = counts(catalog);
         let models = catalog.models.len();
@@ -100,9 +58,7 @@ fn list_all(files: &[PathBuf], out: &mut Out) -> Result<u8, Failure> {
     line(out, format_args!(""));
     line(
         out,
-        format_args!(
-            "Lines: unsolicited, intermediate and boot lines. `atscope catalog list DIALECT` names them all."
-        ),
+        format_args!("Lines: unsolicited, intermediate and boot lines. `atscope catalog list DIALECT` names them all."),
     );
     Ok(FINE)
 }
@@ -113,32 +69,18 @@ fn list(catalog: &Catalog, out: &mut Out) -> Result<u8, Failure> {
     if !catalog.models.is_empty() {
         heading(out, "Models");
         for model in &catalog.models {
-            let aliases = if model.aliases.is_empty() {
-                String::new()
-            } else {
-                format!(" (also {})", model.aliases.join(", "))
-            };
-            line(
-                out,
-                format_args!("  {:16}  {}{aliases}", model.name, model.title),
-            );
+            let aliases =
+                if model.aliases.is_empty() { String::new() } else { format!(" (also {})", model.aliases.join(", ")) };
+            line(out, format_args!("  {:16}  {}{aliases}", model.name, model.title));
         }
     }
     if !catalog.profiles.is_empty() {
         heading(out, "Firmware profiles");
         for profile in &catalog.profiles {
-            line(
-                out,
-                format_args!("  {:16}  {}", profile.name, profile.title),
-            );
+            line(out, format_args!("  {:16}  {}", profile.name, profile.title));
         }
     }
-    let commands = |own: bool| {
-        catalog
-            .commands
-            .iter()
-            .filter(move |command| is_own(catalog, command.source) == own)
-    };
+    let commands = |own: bool| catalog.commands.iter().filter(move |command| is_own(catalog, command.source) == own);
     heading(out, "Commands");
     commands(true).for_each(|command| entry(out, command));
     if commands(false).next().is_some() {
@@ -151,11 +93,7 @@ fn list(catalog: &Catalog, out: &mut Out) -> Result<u8, Failure> {
         (Role::Progress, "Intermediate"),
         (Role::Boot, "Boot lines"),
     ] {
-        let lines: Vec<_> = catalog
-            .lines
-            .iter()
-            .filter(|line| line.role == role)
-            .collect();
+        let lines: Vec<_> = catalog.lines.iter().filter(|line| line.role == role).collect();
         if !lines.is_empty() {
             heading(out, title);
         }
@@ -172,12 +110,7 @@ fn list(catalog: &Catalog, out: &mut Out) -> Result<u8, Failure> {
         for table in &catalog.codes {
             line(
                 out,
-                format_args!(
-                    "  {:16}  {}, {} codes",
-                    table.name,
-                    table.title,
-                    table.codes.len() + table.words.len()
-                ),
+                format_args!("  {:16}  {}, {} codes", table.name, table.title, table.codes.len() + table.words.len()),
             );
         }
     }
@@ -196,11 +129,7 @@ fn heading(out: &mut Out, title: &str) {
 /// A command's line in the list: name, forms, section, title.
 fn entry(out: &mut Out, command: &Command) {
     let mark = |form, mark| {
-        if command.form(form).is_some() {
-            mark
-        } else {
-            ""
-        }
+        if command.form(form).is_some() { mark } else { "" }
     };
     let forms = format!(
         "{:3} {:1} {:1} {:2}",
@@ -209,26 +138,11 @@ fn entry(out: &mut Out, command: &Command) {
         mark(Form::Read, "?"),
         mark(Form::Test, "=?")
     );
-    let section = if command.section.is_empty() {
-        String::new()
-    } else {
-        format!("§{}", command.section)
-    };
-    line(
-        out,
-        format_args!(
-            "  AT{:22}  {forms}  {section:8}  {}",
-            command.name, command.title
-        ),
-    );
+    let section = if command.section.is_empty() { String::new() } else { format!("§{}", command.section) };
+    line(out, format_args!("  AT{:22}  {forms}  {section:8}  {}", command.name, command.title));
 }
 
-fn show(
-    name: &str,
-    dialect: Option<&str>,
-    files: &[PathBuf],
-    out: &mut Out,
-) -> Result<u8, Failure> {
+fn show(name: &str, dialect: Option<&str>, files: &[PathBuf], out: &mut Out) -> Result<u8, Failure> {
     let mut catalogs = Catalogs::new(files)?;
     let searched = match dialect {
         Some(dialect) => vec![catalogs.named(dialect)?],
@@ -248,21 +162,13 @@ fn show(
         None => "no dialect has".to_owned(),
     };
     let no = if dialect.is_some() { "no " } else { "" };
-    Err(Failure::Said(format!(
-        "{what} {no}command, line or code table `{name}`{near}"
-    )))
+    Err(Failure::Said(format!("{what} {no}command, line or code table `{name}`{near}")))
 }
 
 fn known_names(catalog: &Catalog) -> impl Iterator<Item = &str> {
     let commands = catalog.commands.iter().map(|command| &*command.name);
-    let lines = catalog
-        .lines
-        .iter()
-        .filter(|line| line.owner.is_none())
-        .map(|line| &*line.name);
-    commands
-        .chain(lines)
-        .chain(catalog.codes.iter().map(|table| &*table.name))
+    let lines = catalog.lines.iter().filter(|line| line.owner.is_none()).map(|line| &*line.name);
+    commands.chain(lines).chain(catalog.codes.iter().map(|table| &*table.name))
 }
 
 /// The name without `AT` and without what marks a form.
@@ -279,24 +185,16 @@ fn show_in(catalog: &Arc<Catalog>, name: &str, inherited: bool, out: &mut Out) -
     let style = out.style;
     let before = out.buffer.len();
     let takes = |source| inherited || is_own(catalog, source);
-    if let Some(command) = catalog
-        .command(bare(name).as_bytes())
-        .filter(|command| takes(command.source))
-    {
+    if let Some(command) = catalog.command(bare(name).as_bytes()).filter(|command| takes(command.source)) {
         reference::command(&mut out.buffer, catalog, command, style);
     }
     for line in &catalog.lines {
-        let named =
-            line.name.eq_ignore_ascii_case(name) || line.name.eq_ignore_ascii_case(bare(name));
+        let named = line.name.eq_ignore_ascii_case(name) || line.name.eq_ignore_ascii_case(bare(name));
         if named && line.owner.is_none() && takes(line.source) {
             reference::line(&mut out.buffer, catalog, line, style);
         }
     }
-    for table in catalog
-        .codes
-        .iter()
-        .filter(|table| table.name.eq_ignore_ascii_case(name))
-    {
+    for table in catalog.codes.iter().filter(|table| table.name.eq_ignore_ascii_case(name)) {
         reference::codes(&mut out.buffer, catalog, table, style);
     }
     out.buffer.len() > before
@@ -341,14 +239,7 @@ fn lint_one(file: &Path, text: &str, out: &mut Out) -> u8 {
         Err(error) => {
             line(out, format_args!("{error}"));
             let count = error.mistakes.len();
-            line(
-                out,
-                format_args!(
-                    "{}: {count} mistake{}",
-                    file.display(),
-                    if count == 1 { "" } else { "s" }
-                ),
-            );
+            line(out, format_args!("{}: {count} mistake{}", file.display(), if count == 1 { "" } else { "s" }));
             FOUND
         }
     }

@@ -30,17 +30,7 @@ use crate::check::Rule;
 const NAME: &str = "atscope.toml";
 
 /// All keys.
-const KEYS: [&str; 9] = [
-    "allow",
-    "catalog",
-    "deny",
-    "dialect",
-    "fail-on",
-    "format",
-    "from-boot",
-    "model",
-    "payload",
-];
+const KEYS: [&str; 9] = ["allow", "catalog", "deny", "dialect", "fail-on", "format", "from-boot", "model", "payload"];
 
 /// Settings; what is not set is `None` or empty.
 #[derive(Debug, Default)]
@@ -61,13 +51,8 @@ impl Config {
         let file = path.unwrap_or(Path::new(NAME));
         match std::fs::read_to_string(file) {
             Ok(text) => Self::parse(file, &text).map_err(Failure::Said),
-            Err(error) if path.is_none() && error.kind() == io::ErrorKind::NotFound => {
-                Ok(Self::default())
-            }
-            Err(error) => Err(Failure::Said(format!(
-                "{}: cannot be read: {error}",
-                file.display()
-            ))),
+            Err(error) if path.is_none() && error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(Failure::Said(format!("{}: cannot be read: {error}", file.display()))),
         }
     }
 
@@ -76,43 +61,24 @@ impl Config {
             let line = 1 + text.bytes().take(at).filter(|&byte| byte == b'\n').count();
             format!("{}:{line}", file.display())
         };
-        let table = DeTable::parse(text).map_err(|error| {
-            format!(
-                "{}: {}",
-                place(error.span().map_or(0, |span| span.start)),
-                error.message()
-            )
-        })?;
+        let table = DeTable::parse(text)
+            .map_err(|error| format!("{}: {}", place(error.span().map_or(0, |span| span.start)), error.message()))?;
         let mut config = Self::default();
         for (key, value) in table.into_inner() {
-            let at = if KEYS.contains(&key.get_ref().as_ref()) {
-                value.span().start
-            } else {
-                key.span().start
-            };
+            let at = if KEYS.contains(&key.get_ref().as_ref()) { value.span().start } else { key.span().start };
             let folder = file.parent().unwrap_or(Path::new(""));
-            config
-                .set(key.get_ref(), &value, folder)
-                .map_err(|message| format!("{}: {message}", place(at)))?;
+            config.set(key.get_ref(), &value, folder).map_err(|message| format!("{}: {message}", place(at)))?;
         }
         Ok(config)
     }
 
-    fn set(
-        &mut self,
-        key: &str,
-        value: &Spanned<DeValue<'_>>,
-        folder: &Path,
-    ) -> Result<(), String> {
+    fn set(&mut self, key: &str, value: &Spanned<DeValue<'_>>, folder: &Path) -> Result<(), String> {
         let value = value.get_ref();
         match key {
             "allow" | "deny" => {
                 for name in texts(key, value)? {
                     let rule = Rule::from_name(&name).ok_or_else(|| {
-                        format!(
-                            "unknown rule `{name}`{}",
-                            suggestion(&name, Rule::ALL.iter().map(|rule| rule.name()))
-                        )
+                        format!("unknown rule `{name}`{}", suggestion(&name, Rule::ALL.iter().map(|rule| rule.name())))
                     })?;
                     if self.levels.decides(rule) {
                         return Err(format!("`{name}` is both allowed and denied"));
@@ -120,22 +86,13 @@ impl Config {
                     self.levels.take([(rule, key == "deny")]);
                 }
             }
-            "catalog" => {
-                self.catalog = texts(key, value)?
-                    .into_iter()
-                    .map(|name| folder.join(name))
-                    .collect()
-            }
+            "catalog" => self.catalog = texts(key, value)?.into_iter().map(|name| folder.join(name)).collect(),
             "dialect" => {
                 let name = text(key, value)?;
                 // A file stands beside this one, as with `catalog`.
                 let beside = folder.join(&name);
                 let is_file = name.ends_with(".toml") || name.contains('/');
-                self.dialect = Some(if is_file {
-                    beside.to_string_lossy().into_owned()
-                } else {
-                    name
-                });
+                self.dialect = Some(if is_file { beside.to_string_lossy().into_owned() } else { name });
             }
             "fail-on" => self.fail_on = Some(choice(key, value)?),
             "format" => self.format = Some(choice(key, value)?),
@@ -150,15 +107,11 @@ impl Config {
                     DeValue::String(text) => text.to_string(),
                     other => return Err(mismatch(key, other, "a number of bytes, or \"all\"")),
                 };
-                self.payload =
-                    Some(limit(&text).map_err(|message| format!("`payload`: {message}"))?);
+                self.payload = Some(limit(&text).map_err(|message| format!("`payload`: {message}"))?);
             }
             unknown => {
                 let known = KEYS.join(", ");
-                return Err(format!(
-                    "unknown key `{unknown}`{}; there are: {known}",
-                    suggestion(unknown, KEYS)
-                ));
+                return Err(format!("unknown key `{unknown}`{}; there are: {known}", suggestion(unknown, KEYS)));
             }
         }
         Ok(())
@@ -223,40 +176,19 @@ mod tests {
         assert_eq!(config.dialect.as_deref(), Some("sub/mine.toml"));
         assert_eq!(config.catalog, [Path::new("sub/a.toml")]);
         assert!(config.from_boot && config.payload == Some(usize::MAX));
-        assert_eq!(
-            (config.format, config.fail_on),
-            (Some(Format::Jsonl), Some(FailOn::Never))
-        );
+        assert_eq!((config.format, config.fail_on), (Some(Format::Jsonl), Some(FailOn::Never)));
         let severity = |name| config.levels.severity(Rule::from_name(name).unwrap());
-        assert_eq!(
-            (severity("line-ending"), severity("unknown-urc")),
-            (None, Some(Severity::Error))
-        );
+        assert_eq!((severity("line-ending"), severity("unknown-urc")), (None, Some(Severity::Error)));
     }
 
     #[test]
     fn mistakes_are_named_with_their_line() {
         for (text, expected) in [
-            (
-                "\ndialekt = 1",
-                "sub/atscope.toml:2: unknown key `dialekt` (did you mean `dialect`?); there are: allow,",
-            ),
-            (
-                "model = 1",
-                "sub/atscope.toml:1: `model` is a number, expected a string",
-            ),
-            (
-                "# x\n\nformat = \"xml\"",
-                "sub/atscope.toml:3: `format` is `xml`, expected one of text, jsonl",
-            ),
-            (
-                "allow = [\"param-rang\"]",
-                "sub/atscope.toml:1: unknown rule `param-rang` (did you mean `param-range`?)",
-            ),
-            (
-                "allow = \"resync\"\ndeny = \"resync\"",
-                "sub/atscope.toml:2: `resync` is both allowed and denied",
-            ),
+            ("\ndialekt = 1", "sub/atscope.toml:2: unknown key `dialekt` (did you mean `dialect`?); there are: allow,"),
+            ("model = 1", "sub/atscope.toml:1: `model` is a number, expected a string"),
+            ("# x\n\nformat = \"xml\"", "sub/atscope.toml:3: `format` is `xml`, expected one of text, jsonl"),
+            ("allow = [\"param-rang\"]", "sub/atscope.toml:1: unknown rule `param-rang` (did you mean `param-range`?)"),
+            ("allow = \"resync\"\ndeny = \"resync\"", "sub/atscope.toml:2: `resync` is both allowed and denied"),
             ("model = ", "sub/atscope.toml:1: "),
         ] {
             let message = parse(text).unwrap_err();

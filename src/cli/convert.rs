@@ -23,8 +23,8 @@ pub(super) fn convert(args: &Convert, out: &Out) -> Result<u8, Failure> {
         Err(Refused::Damaged(error)) => return Err(Failure::Said(error.to_string())),
         Err(Refused::Unreadable(message)) => return Err(Failure::Said(message)),
     };
-    let mut writer = capture::writer(format, output(recording, &args.output)?)
-        .map_err(|error| failure(&error, args))?;
+    let mut writer =
+        capture::writer(format, output(recording, &args.output)?).map_err(|error| failure(&error, args))?;
     let result = capture::convert(reader.as_mut(), writer.as_mut());
     for note in &reader.meta().notes {
         out.note(&format!("{}: {note}", recording.name()));
@@ -32,15 +32,10 @@ pub(super) fn convert(args: &Convert, out: &Out) -> Result<u8, Failure> {
     match result {
         Ok(done) => {
             let (chunks, bytes) = (done.chunks, done.bytes);
-            out.note(&format!(
-                "{}: {format}, {chunks} chunks, {bytes} bytes",
-                args.output.display()
-            ));
+            out.note(&format!("{}: {format}, {chunks} chunks, {bytes} bytes", args.output.display()));
             Ok(FINE)
         }
-        Err(error @ (CaptureError::Write(_) | CaptureError::Unwritable { .. })) => {
-            Err(failure(&error, args))
-        }
+        Err(error @ (CaptureError::Write(_) | CaptureError::Unwritable { .. })) => Err(failure(&error, args)),
         Err(error) => {
             out.error(&format!("{error}; what came before it is written"));
             Ok(FAILED)
@@ -53,12 +48,7 @@ fn format(args: &Convert) -> Result<Format, Failure> {
     if let Some(format) = args.to.as_ref().and_then(|name| name.parse().ok()) {
         return Ok(format);
     }
-    let end = args
-        .output
-        .extension()
-        .and_then(|end| end.to_str())
-        .unwrap_or_default()
-        .to_ascii_lowercase();
+    let end = args.output.extension().and_then(|end| end.to_str()).unwrap_or_default().to_ascii_lowercase();
     match end.as_str() {
         "at" | "txt" => Ok(Format::Transcript),
         "pcap" | "cap" => Ok(Format::Pcap),
@@ -75,15 +65,10 @@ fn output(recording: &Recording<'_>, path: &Path) -> Result<Output, Failure> {
         return Ok(Box::new(BufWriter::new(io::stdout())));
     }
     // Opening the output empties it: it must not be what we are about to read.
-    let is_target = |file: &Path| {
-        path.canonicalize()
-            .is_ok_and(|target| file.canonicalize().is_ok_and(|file| file == target))
-    };
+    let is_target =
+        |file: &Path| path.canonicalize().is_ok_and(|target| file.canonicalize().is_ok_and(|file| file == target));
     if recording.files().any(is_target) {
-        return Err(Failure::Said(format!(
-            "{}: is the recording itself; write to another file",
-            path.display()
-        )));
+        return Err(Failure::Said(format!("{}: is the recording itself; write to another file", path.display())));
     }
     match File::create(path) {
         Ok(file) => Ok(Box::new(BufWriter::new(file))),

@@ -20,35 +20,17 @@ const MOST_SESSIONS: usize = 64;
 
 /// `atscope decode`.
 pub(super) fn decode(args: Decode, config: Config, out: &mut Out) -> Result<u8, Failure> {
-    let what = if args.summary {
-        What::Table
-    } else {
-        What::Events
-    };
+    let what = if args.summary { What::Table } else { What::Events };
     let shape = match (args.hex, args.text) {
         (true, _) => Shape::Hex,
         (_, true) => Shape::Text,
         _ => Shape::Auto,
     };
     let limit = args.payload.or(config.payload).unwrap_or(PAYLOAD);
-    let text = Options {
-        style: out.style,
-        shape,
-        limit,
-        inline: true,
-    };
+    let text = Options { style: out.style, shape, limit, inline: true };
     let filter = Filter::new(&args);
     let format = args.format.or(config.format).unwrap_or_default();
-    let mut run = Run::new(
-        args.dialect,
-        config,
-        Show {
-            what,
-            filter,
-            format,
-            text,
-        },
-    )?;
+    let mut run = Run::new(args.dialect, config, Show { what, filter, format, text })?;
     run.all(&args.input, out)?;
     Ok(if run.failed { FAILED } else { FINE })
 }
@@ -56,19 +38,9 @@ pub(super) fn decode(args: Decode, config: Config, out: &mut Out) -> Result<u8, 
 /// `atscope check`.
 pub(super) fn check(args: Check, config: Config, out: &mut Out) -> Result<u8, Failure> {
     let fail_on: FailOn = args.fail_on.or(config.fail_on).unwrap_or_default();
-    let text = Options {
-        style: out.style,
-        shape: Shape::Auto,
-        limit: PAYLOAD,
-        inline: false,
-    };
+    let text = Options { style: out.style, shape: Shape::Auto, limit: PAYLOAD, inline: false };
     let format = args.format.or(config.format).unwrap_or_default();
-    let show = Show {
-        what: What::Findings,
-        filter: Filter::default(),
-        format,
-        text,
-    };
+    let show = Show { what: What::Findings, filter: Filter::default(), format, text };
     let mut run = Run::new(args.dialect, config, show)?;
     run.all(&args.input, out)?;
     Ok(match run {
@@ -95,10 +67,7 @@ impl Run {
     fn new(dialect: DialectArgs, config: Config, show: Show) -> Result<Self, Failure> {
         let files: Vec<_> = dialect.catalog.into_iter().chain(config.catalog).collect();
         let mut catalogs = Catalogs::new(&files)?;
-        let name = dialect
-            .dialect
-            .or(config.dialect)
-            .filter(|name| name != "auto");
+        let name = dialect.dialect.or(config.dialect).filter(|name| name != "auto");
         if let Some(name) = &name {
             // A name that is wrong is wrong for all recordings: said once, before any of them.
             catalogs.named(name)?;
@@ -110,14 +79,7 @@ impl Run {
             levels: config.levels,
             show,
         };
-        Ok(Self {
-            settings,
-            catalogs,
-            findings: [0; 3],
-            failed: false,
-            first: true,
-            several: false,
-        })
+        Ok(Self { settings, catalogs, findings: [0; 3], failed: false, first: true, several: false })
     }
 
     fn all(&mut self, input: &Input, out: &mut Out) -> Result<(), Failure> {
@@ -149,12 +111,7 @@ impl Run {
         }
     }
 
-    fn one(
-        &mut self,
-        recording: &Recording<'_>,
-        input: &Input,
-        out: &mut Out,
-    ) -> Result<(), Failure> {
+    fn one(&mut self, recording: &Recording<'_>, input: &Input, out: &mut Out) -> Result<(), Failure> {
         let name = recording.name();
         match recording.open(input) {
             Ok(mut reader) => {
@@ -166,22 +123,9 @@ impl Run {
                 self.failed = true;
                 self.heading(&name, out);
                 let header = Header::default();
-                let Self {
-                    settings,
-                    catalogs,
-                    first,
-                    ..
-                } = self;
-                let shared = &mut Shared {
-                    settings,
-                    catalogs,
-                    out,
-                    file: &name,
-                    first: *first,
-                    header: &header,
-                };
-                let findings =
-                    Session::new(0, false, shared).finish(Some(&damage(&error, &name)), shared)?;
+                let Self { settings, catalogs, first, .. } = self;
+                let shared = &mut Shared { settings, catalogs, out, file: &name, first: *first, header: &header };
+                let findings = Session::new(0, false, shared).finish(Some(&damage(&error, &name)), shared)?;
                 self.count(findings);
                 Ok(())
             }
@@ -189,22 +133,10 @@ impl Run {
     }
 
     fn read(&mut self, name: &str, reader: &mut dyn Reader, out: &mut Out) -> Result<(), Failure> {
-        let Self {
-            settings,
-            catalogs,
-            first,
-            ..
-        } = self;
+        let Self { settings, catalogs, first, .. } = self;
         let header = Header::new(reader.meta());
         let said = notes(name, reader, 0, out);
-        let mut shared = Shared {
-            settings,
-            catalogs,
-            out,
-            file: name,
-            first: *first,
-            header: &header,
-        };
+        let mut shared = Shared { settings, catalogs, out, file: name, first: *first, header: &header };
         let mut sessions: Vec<Session> = Vec::new();
         let (mut latest, mut left_out) = (0, false);
         let error = loop {
@@ -213,10 +145,7 @@ impl Run {
                 Ok(None) => break None,
                 Err(error) => break Some(error),
             };
-            latest = match sessions
-                .iter()
-                .position(|session| session.number == chunk.session)
-            {
+            latest = match sessions.iter().position(|session| session.number == chunk.session) {
                 Some(at) => at,
                 None if sessions.len() >= MOST_SESSIONS => {
                     left_out = true;
@@ -240,21 +169,16 @@ impl Run {
         }
         notes(name, reader, said, shared.out);
         if left_out {
-            shared.out.warning(&format!(
-                "{name}: holds more than {MOST_SESSIONS} conversations; the others are left out"
-            ));
+            shared
+                .out
+                .warning(&format!("{name}: holds more than {MOST_SESSIONS} conversations; the others are left out"));
         }
-        let damage = error
-            .as_ref()
-            .filter(|error| error.is_damage())
-            .map(|error| damage(error, name));
+        let damage = error.as_ref().filter(|error| error.is_damage()).map(|error| damage(error, name));
         let mut findings = [[0; 3]; MOST_SESSIONS];
         for ((at, session), findings) in sessions.iter_mut().enumerate().zip(&mut findings) {
             *findings = session.finish(damage.as_deref().filter(|_| at == latest), &mut shared)?;
         }
-        findings
-            .into_iter()
-            .for_each(|findings| self.count(findings));
+        findings.into_iter().for_each(|findings| self.count(findings));
         match error {
             Some(error) if error.is_damage() => self.failed = true,
             Some(error) => return Err(Failure::Said(error.to_string())),
@@ -274,10 +198,7 @@ impl Run {
 /// What is damaged, without the file's name: findings have it already.
 fn damage(error: &CaptureError, name: &str) -> String {
     let text = error.to_string();
-    text.strip_prefix(name)
-        .and_then(|text| text.strip_prefix(": "))
-        .unwrap_or(&text)
-        .to_owned()
+    text.strip_prefix(name).and_then(|text| text.strip_prefix(": ")).unwrap_or(&text).to_owned()
 }
 
 /// Says what the reader noted since the last time; gives how many notes there are now.

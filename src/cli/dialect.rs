@@ -27,24 +27,13 @@ pub(super) struct Choice {
 impl Catalogs {
     /// With a user's own files.
     pub(super) fn new(files: &[PathBuf]) -> Result<Self, Failure> {
-        let own = files
-            .iter()
-            .map(|file| from_file(file))
-            .collect::<Result<_, _>>()?;
-        Ok(Self {
-            own,
-            builtin: Vec::new(),
-        })
+        let own = files.iter().map(|file| from_file(file)).collect::<Result<_, _>>()?;
+        Ok(Self { own, builtin: Vec::new() })
     }
 
     /// The catalog of that name, or in that file.
     pub(super) fn named(&mut self, name: &str) -> Result<Arc<Catalog>, Failure> {
-        if let Some(known) = self
-            .own
-            .iter()
-            .chain(&self.builtin)
-            .find(|catalog| &*catalog.name == name)
-        {
+        if let Some(known) = self.own.iter().chain(&self.builtin).find(|catalog| &*catalog.name == name) {
             return Ok(Arc::clone(known));
         }
         if builtin_names().contains(&name) {
@@ -58,12 +47,8 @@ impl Catalogs {
             self.own.push(Arc::clone(&catalog));
             return Ok(catalog);
         }
-        let names: Vec<&str> = self
-            .own
-            .iter()
-            .map(|catalog| &*catalog.name)
-            .chain(builtin_names().iter().copied())
-            .collect();
+        let names: Vec<&str> =
+            self.own.iter().map(|catalog| &*catalog.name).chain(builtin_names().iter().copied()).collect();
         let near = suggestion(name, names.iter().copied());
         Err(Failure::Said(format!(
             "unknown dialect `{name}`{near}; there are: {}, or the file of a catalog",
@@ -90,16 +75,10 @@ impl Catalogs {
         let candidates = self.all()?;
         let Some(detection) = detect(&candidates, host, module) else {
             let why = "nothing in the traffic speaks for a dialect; choose one with -d".to_owned();
-            return Ok(Choice {
-                catalog: self.named(FALLBACK)?,
-                why: Some(why),
-            });
+            return Ok(Choice { catalog: self.named(FALLBACK)?, why: Some(why) });
         };
         let why = format!("told from {}; choose another one with -d", detection.why);
-        Ok(Choice {
-            catalog: self.named(&detection.dialect)?,
-            why: Some(why),
-        })
+        Ok(Choice { catalog: self.named(&detection.dialect)?, why: Some(why) })
     }
 }
 
@@ -109,21 +88,11 @@ fn from_file(path: &Path) -> Result<Arc<Catalog>, Failure> {
 
 /// The catalog's own spelling of a model's name.
 pub(super) fn model(catalog: &Catalog, name: &str) -> Result<String, Failure> {
-    if let Some(known) = catalog
-        .model(name)
-        .and_then(|at| catalog.models.get(usize::from(at)))
-    {
+    if let Some(known) = catalog.model(name).and_then(|at| catalog.models.get(usize::from(at))) {
         return Ok(known.name.to_string());
     }
     let names: Vec<&str> = catalog.models.iter().map(|model| &*model.name).collect();
     let near = suggestion(name, names.iter().copied());
-    let known = if names.is_empty() {
-        "it has none".to_owned()
-    } else {
-        format!("it has: {}", names.join(", "))
-    };
-    Err(Failure::Said(format!(
-        "the dialect {} has no model `{name}`{near}; {known}",
-        catalog.name
-    )))
+    let known = if names.is_empty() { "it has none".to_owned() } else { format!("it has: {}", names.join(", ")) };
+    Err(Failure::Said(format!("the dialect {} has no model `{name}`{near}; {known}", catalog.name)))
 }

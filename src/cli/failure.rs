@@ -36,13 +36,8 @@ impl Failure {
 /// The name nearest to one that is unknown, ready to stand behind a message; empty where none is near.
 pub(super) fn suggestion<'a>(unknown: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let unknown = unknown.to_lowercase();
-    let near = known
-        .into_iter()
-        .map(|name| (strsim::jaro(&unknown, &name.to_lowercase()), name));
-    match near
-        .filter(|(score, _)| *score > 0.8)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-    {
+    let near = known.into_iter().map(|name| (strsim::jaro(&unknown, &name.to_lowercase()), name));
+    match near.filter(|(score, _)| *score > 0.8).max_by(|a, b| a.0.total_cmp(&b.0)) {
         Some((_, name)) => format!(" (did you mean `{name}`?)"),
         None => String::new(),
     }

@@ -30,34 +30,20 @@ impl Input {
         if self.host.is_some() || self.module.is_some() {
             let pair = Recording::Pair(self.host.as_deref(), self.module.as_deref());
             if self.host == self.module {
-                return Err(Failure::said(
-                    "--host and --module are the same file; use --mixed for a terminal log",
-                ));
+                return Err(Failure::said("--host and --module are the same file; use --mixed for a terminal log"));
             }
             return Ok(vec![pair]);
         }
         if self.captures.iter().filter(|path| is_stdin(path)).count() > 1 {
             return Err(Failure::said("standard input (`-`) can be read once only"));
         }
-        Ok(self
-            .captures
-            .iter()
-            .map(|path| Recording::One(path))
-            .collect())
+        Ok(self.captures.iter().map(|path| Recording::One(path)).collect())
     }
 
     fn options(&self) -> capture::Options {
         // The parser of the arguments knows the formats: a name is always one of them.
-        let format = self
-            .input
-            .as_ref()
-            .and_then(|name| name.parse::<Format>().ok());
-        capture::Options {
-            format,
-            mixed: self.mixed,
-            select: self.select.clone(),
-            host: self.host_line.clone(),
-        }
+        let format = self.input.as_ref().and_then(|name| name.parse::<Format>().ok());
+        capture::Options { format, mixed: self.mixed, select: self.select.clone(), host: self.host_line.clone() }
     }
 }
 
@@ -92,13 +78,11 @@ impl Recording<'_> {
                 capture::open_pair(host, module)
             }
         };
-        opened.map_err(|error| {
-            if error.is_damage() {
-                Refused::Damaged(error)
-            } else {
-                Refused::Unreadable(error.to_string())
-            }
-        })
+        opened.map_err(
+            |error| {
+                if error.is_damage() { Refused::Damaged(error) } else { Refused::Unreadable(error.to_string()) }
+            },
+        )
     }
 }
 

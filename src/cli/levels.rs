@@ -45,17 +45,10 @@ pub(super) fn on_command_line(matches: &ArgMatches) -> Vec<(Rule, bool)> {
             continue;
         };
         let places = matches.indices_of(id).into_iter().flatten();
-        words.extend(
-            places
-                .zip(names)
-                .filter_map(|(place, name)| Some((place, Rule::from_name(name)?, denied))),
-        );
+        words.extend(places.zip(names).filter_map(|(place, name)| Some((place, Rule::from_name(name)?, denied))));
     }
     words.sort_by_key(|word| word.0);
-    words
-        .into_iter()
-        .map(|(_, rule, denied)| (rule, denied))
-        .collect()
+    words.into_iter().map(|(_, rule, denied)| (rule, denied)).collect()
 }
 
 #[cfg(test)]
@@ -66,15 +59,7 @@ mod tests {
 
     #[test]
     fn the_last_word_counts() {
-        let line = [
-            "atscope",
-            "check",
-            "--deny",
-            "line-ending,unknown-urc",
-            "--allow",
-            "unknown-urc",
-            "x.at",
-        ];
+        let line = ["atscope", "check", "--deny", "line-ending,unknown-urc", "--allow", "unknown-urc", "x.at"];
         let matches = Cli::command().try_get_matches_from(line).expect("valid");
         let (_, matches) = matches.subcommand().expect("check");
         let mut levels = Levels::default();

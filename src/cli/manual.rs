@@ -38,31 +38,19 @@ pub(super) fn man(args: &Man, out: &mut Out) -> Result<u8, Failure> {
             }
         },
     };
-    Page::new(page)
-        .source(SOURCE)
-        .render(&mut out.buffer)
-        .map_err(|error| Failure::writing(&error))?;
+    Page::new(page).source(SOURCE).render(&mut out.buffer).map_err(|error| Failure::writing(&error))?;
     Ok(FINE)
 }
 
 fn pages(root: &clap::Command, folder: &Path, out: &mut Out) -> Result<u8, Failure> {
-    let fail =
-        |path: &Path, error: &std::io::Error| Failure::Said(format!("{}: {error}", path.display()));
+    let fail = |path: &Path, error: &std::io::Error| Failure::Said(format!("{}: {error}", path.display()));
     fs::create_dir_all(folder).map_err(|error| fail(folder, &error))?;
-    let visible = root
-        .get_subcommands()
-        .filter(|command| !command.is_hide_set() && command.get_name() != "help");
+    let visible = root.get_subcommands().filter(|command| !command.is_hide_set() && command.get_name() != "help");
     for page in std::iter::once(root).chain(visible) {
         // A subcommand's display name is `atscope-decode`.
-        let path = folder.join(format!(
-            "{}.1",
-            page.get_display_name().unwrap_or(page.get_name())
-        ));
+        let path = folder.join(format!("{}.1", page.get_display_name().unwrap_or(page.get_name())));
         let mut text = Vec::new();
-        Page::new(page.clone())
-            .source(SOURCE)
-            .render(&mut text)
-            .map_err(|error| Failure::writing(&error))?;
+        Page::new(page.clone()).source(SOURCE).render(&mut text).map_err(|error| Failure::writing(&error))?;
         fs::write(&path, text).map_err(|error| fail(&path, &error))?;
         line(out, format_args!("{}", path.display()));
     }

@@ -38,9 +38,7 @@ pub const FAILED: u8 = 2;
 
 /// Does what the process's arguments say; gives the exit status.
 pub fn run() -> u8 {
-    let parsed = Cli::command()
-        .try_get_matches()
-        .and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
+    let parsed = Cli::command().try_get_matches().and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
     let (cli, matches) = match parsed {
         Ok(parsed) => parsed,
         Err(error) => {
@@ -50,10 +48,7 @@ pub fn run() -> u8 {
         }
     };
     let mut out = Out::new(cli.global.color);
-    let rules = matches
-        .subcommand()
-        .map(|(_, matches)| levels::on_command_line(matches))
-        .unwrap_or_default();
+    let rules = matches.subcommand().map(|(_, matches)| levels::on_command_line(matches)).unwrap_or_default();
     let result = dispatch(cli, rules, &mut out);
     // What was found before a failure is printed ahead of it.
     match out.flush().and(result) {

@@ -42,65 +42,34 @@ impl Out {
             given => given,
         };
         let colored = choice != ColorChoice::Never;
-        let width = if terminal {
-            terminal_size::terminal_size().map(|(width, _)| usize::from(width.0))
-        } else {
-            None
-        };
+        let width = if terminal { terminal_size::terminal_size().map(|(width, _)| usize::from(width.0)) } else { None };
         // Without colours there is nothing to translate or strip.
-        let stdout: Box<dyn Write> = if colored {
-            Box::new(AutoStream::new(stdout.lock(), choice))
-        } else {
-            Box::new(stdout.lock())
-        };
-        let style = Style {
-            color: colored,
-            width: width.unwrap_or(COLUMNS).clamp(60, 240),
-        };
-        Self {
-            buffer: Vec::with_capacity(2 * ENOUGH),
-            style,
-            stdout,
-            color,
-            terminal,
-        }
+        let stdout: Box<dyn Write> =
+            if colored { Box::new(AutoStream::new(stdout.lock(), choice)) } else { Box::new(stdout.lock()) };
+        let style = Style { color: colored, width: width.unwrap_or(COLUMNS).clamp(60, 240) };
+        Self { buffer: Vec::with_capacity(2 * ENOUGH), style, stdout, color, terminal }
     }
 
     /// Writes the buffer if there is enough in it, or somebody looks on.
     pub(super) fn settle(&mut self) -> Result<(), Failure> {
-        if self.buffer.len() >= ENOUGH || (self.terminal && !self.buffer.is_empty()) {
-            self.flush()
-        } else {
-            Ok(())
-        }
+        if self.buffer.len() >= ENOUGH || (self.terminal && !self.buffer.is_empty()) { self.flush() } else { Ok(()) }
     }
 
     /// Writes the buffer.
     pub(super) fn flush(&mut self) -> Result<(), Failure> {
-        let result = self
-            .stdout
-            .write_all(&self.buffer)
-            .and_then(|()| self.stdout.flush());
+        let result = self.stdout.write_all(&self.buffer).and_then(|()| self.stdout.flush());
         self.buffer.clear();
         result.map_err(|error| Failure::writing(&error))
     }
 
     /// Says what went wrong.
     pub(super) fn error(&self, message: &str) {
-        self.say(
-            "error",
-            anstyle::AnsiColor::Red.on_default().bold(),
-            message,
-        );
+        self.say("error", anstyle::AnsiColor::Red.on_default().bold(), message);
     }
 
     /// Says what might have gone wrong.
     pub(super) fn warning(&self, message: &str) {
-        self.say(
-            "warning",
-            anstyle::AnsiColor::Yellow.on_default().bold(),
-            message,
-        );
+        self.say("warning", anstyle::AnsiColor::Yellow.on_default().bold(), message);
     }
 
     /// Says what was decided.
@@ -113,13 +82,7 @@ impl Out {
         // File names and headers may hold anything: no control character reaches the terminal.
         let text: String = message
             .chars()
-            .map(|c| {
-                if c.is_control() && c != '\n' {
-                    char::REPLACEMENT_CHARACTER
-                } else {
-                    c
-                }
-            })
+            .map(|c| if c.is_control() && c != '\n' { char::REPLACEMENT_CHARACTER } else { c })
             .collect();
         // There is nowhere left to tell that this failed.
         let _ = writeln!(stderr, "{style}{what}{style:#}: {text}");

@@ -40,13 +40,7 @@ impl Printer {
             }
         };
         let stats = (settings.show.what == What::Table).then(Stats::default);
-        Self {
-            form,
-            session,
-            stats,
-            findings: [0; 3],
-            shown: Shown::default(),
-        }
+        Self { form, session, stats, findings: [0; 3], shown: Shown::default() }
     }
 
     /// From here on the recording has several sessions, and this is the one with that number.
@@ -94,9 +88,7 @@ impl Sink for Tap<'_> {
             self.printer.shown.note(event.seq, shown);
         }
         match &mut self.printer.form {
-            Form::Jsonl(lines) if shown && self.settings.show.what == What::Events => {
-                lines.event(self.out, event)
-            }
+            Form::Jsonl(lines) if shown && self.settings.show.what == What::Events => lines.event(self.out, event),
             Form::Jsonl(_) => {}
             Form::Text(text) => text.event(self.out, event, shown),
         }
@@ -106,10 +98,7 @@ impl Sink for Tap<'_> {
         let Some(severity) = self.settings.levels.severity(finding.rule) else {
             return;
         };
-        let place = Severity::ALL
-            .iter()
-            .position(|&one| one == severity)
-            .unwrap_or(0);
+        let place = Severity::ALL.iter().position(|&one| one == severity).unwrap_or(0);
         if let Some(count) = self.printer.findings.get_mut(place) {
             *count += 1;
         }
@@ -147,8 +136,6 @@ impl Shown {
 
     /// Whether this event is known to be hidden.
     fn hid(&self, seq: u64) -> bool {
-        self.slots
-            .get((seq % Self::KEPT) as usize)
-            .is_some_and(|&(number, shown)| number == seq && !shown)
+        self.slots.get((seq % Self::KEPT) as usize).is_some_and(|&(number, shown)| number == seq && !shown)
     }
 }

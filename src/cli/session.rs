@@ -138,11 +138,7 @@ impl Session {
     /// The session of that number; `several`: the recording has others.
     pub(super) fn new(number: u32, several: bool, shared: &Shared<'_>) -> Self {
         let printer = Printer::new(shared, several.then_some(number));
-        Self {
-            number,
-            state: State::Looking(LookAhead::default()),
-            printer,
-        }
+        Self { number, state: State::Looking(LookAhead::default()), printer }
     }
 
     /// From here on the recording has several sessions.
@@ -151,25 +147,13 @@ impl Session {
     }
 
     /// Takes the next chunk.
-    pub(super) fn chunk(
-        &mut self,
-        chunk: &Chunk<'_>,
-        shared: &mut Shared<'_>,
-    ) -> Result<(), Failure> {
+    pub(super) fn chunk(&mut self, chunk: &Chunk<'_>, shared: &mut Shared<'_>) -> Result<(), Failure> {
         if let State::Looking(ahead) = &mut self.state {
             let named = shared.settings.dialect.is_some() || shared.header.dialect.is_some();
-            if !named
-                && ahead.bytes.len() + chunk.bytes.len() <= LOOK_AHEAD
-                && ahead.records.len() < LOOK_AHEAD
-            {
+            if !named && ahead.bytes.len() + chunk.bytes.len() <= LOOK_AHEAD && ahead.records.len() < LOOK_AHEAD {
                 ahead.bytes.extend_from_slice(chunk.bytes);
                 let faults = faults(chunk.faults).collect();
-                ahead.records.push(Record {
-                    from: chunk.from,
-                    time: chunk.time,
-                    len: chunk.bytes.len(),
-                    faults,
-                });
+                ahead.records.push(Record { from: chunk.from, time: chunk.time, len: chunk.bytes.len(), faults });
                 return Ok(());
             }
             self.decide(Some(chunk), shared)?;
@@ -180,22 +164,14 @@ impl Session {
     }
 
     /// Ends the session: `damage` is what cut it off.
-    pub(super) fn finish(
-        &mut self,
-        damage: Option<&str>,
-        shared: &mut Shared<'_>,
-    ) -> Result<[u64; 3], Failure> {
+    pub(super) fn finish(&mut self, damage: Option<&str>, shared: &mut Shared<'_>) -> Result<[u64; 3], Failure> {
         if matches!(self.state, State::Looking(_)) {
             self.decide(None, shared)?;
         }
         let State::Running(running) = &mut self.state else {
             return Ok([0; 3]);
         };
-        let mut tap = Tap {
-            printer: &mut self.printer,
-            out: &mut shared.out.buffer,
-            settings: shared.settings,
-        };
+        let mut tap = Tap { printer: &mut self.printer, out: &mut shared.out.buffer, settings: shared.settings };
         let summary = running.analyzer.finish(&mut tap);
         if let Some(message) = damage {
             running.analyzer.damage(message.to_owned(), &mut tap);
@@ -209,8 +185,7 @@ impl Session {
             findings: self.printer.findings,
             bytes: summary.bytes,
         };
-        self.printer
-            .finish(&mut shared.out.buffer, &totals, shared.settings);
+        self.printer.finish(&mut shared.out.buffer, &totals, shared.settings);
         shared.out.settle()?;
         Ok(totals.findings)
     }
@@ -231,34 +206,14 @@ impl Session {
         if let Some(why) = choice.why.filter(|_| !is_empty) {
             shared.out.note(&format!("{who}: dialect {dialect}, {why}"));
         }
-        let model = shared
-            .settings
-            .model
-            .as_ref()
-            .or(shared.header.model.as_ref());
-        let model = model
-            .map(|name| dialect::model(&choice.catalog, name))
-            .transpose();
+        let model = shared.settings.model.as_ref().or(shared.header.model.as_ref());
+        let model = model.map(|name| dialect::model(&choice.catalog, name)).transpose();
         let model = model.map_err(|failure| failure.within(shared.file))?;
         let from_boot = shared.settings.from_boot || shared.header.from_boot;
-        let options = Options {
-            model: model.clone(),
-            from_boot,
-            unordered: shared.header.unordered,
-        };
+        let options = Options { model: model.clone(), from_boot, unordered: shared.header.unordered };
         let analyzer = Analyzer::new(Arc::clone(&choice.catalog), options);
-        self.state = State::Running(Box::new(Running {
-            analyzer,
-            dialect,
-            model,
-        }));
-        for (
-            Record {
-                from, time, faults, ..
-            },
-            bytes,
-        ) in ahead.chunks()
-        {
+        self.state = State::Running(Box::new(Running { analyzer, dialect, model }));
+        for (Record { from, time, faults, .. }, bytes) in ahead.chunks() {
             self.push(*from, *time, bytes, faults, shared);
             shared.out.settle()?;
         }
@@ -276,35 +231,18 @@ impl Session {
         let State::Running(running) = &mut self.state else {
             return;
         };
-        let mut tap = Tap {
-            printer: &mut self.printer,
-            out: &mut shared.out.buffer,
-            settings: shared.settings,
-        };
+        let mut tap = Tap { printer: &mut self.printer, out: &mut shared.out.buffer, settings: shared.settings };
         running.analyzer.push(from, time, bytes, faults, &mut tap);
     }
 }
 
-fn choose(
-    ahead: &LookAhead,
-    next: Option<&Chunk<'_>>,
-    shared: &mut Shared<'_>,
-) -> Result<Choice, Failure> {
+fn choose(ahead: &LookAhead, next: Option<&Chunk<'_>>, shared: &mut Shared<'_>) -> Result<Choice, Failure> {
     if let Some(name) = &shared.settings.dialect {
-        return Ok(Choice {
-            catalog: shared.catalogs.named(name)?,
-            why: None,
-        });
+        return Ok(Choice { catalog: shared.catalogs.named(name)?, why: None });
     }
     if let Some(name) = &shared.header.dialect {
-        let catalog = shared
-            .catalogs
-            .named(name)
-            .map_err(|failure| failure.within(shared.file))?;
-        return Ok(Choice {
-            catalog,
-            why: Some("from the recording's header".to_owned()),
-        });
+        let catalog = shared.catalogs.named(name).map_err(|failure| failure.within(shared.file))?;
+        return Ok(Choice { catalog, why: Some("from the recording's header".to_owned()) });
     }
     let (mut host, mut module) = (ahead.of(Sender::Host), ahead.of(Sender::Module));
     if let Some(next) = next {

@@ -56,7 +56,9 @@ impl Conversation {
         let catalog = Arc::clone(CATALOGS.get(at).expect("there are built-in catalogs"));
         let model = match usize::from(options >> 2) {
             0 => None,
-            number => catalog.models.get((number - 1) % catalog.models.len().max(1)).map(|model| model.name.to_string()),
+            number => {
+                catalog.models.get((number - 1) % catalog.models.len().max(1)).map(|model| model.name.to_string())
+            }
         };
         let known = Options { model, from_boot: options & 1 != 0, unordered: dialect & 0x80 != 0 };
         (Self { catalog, options: known, chunks: chunks(talk, options & 2 != 0) }, 2 + usize::from(cut))
@@ -219,7 +221,8 @@ mod tests {
 
     #[test]
     fn a_transcript_survives_as_a_fuzzers_input() {
-        let text = b"# dialect: esp-at\n# model: esp32\n# start: boot\n@0 > AT\\r\\n\n@0.013 < \\xFF\\xFC\\r\n@0.013 < \\n\n\
+        let text =
+            b"# dialect: esp-at\n# model: esp32\n# start: boot\n@0 > AT\\r\\n\n@0.013 < \\xFF\\xFC\\r\n@0.013 < \\n\n\
             @400.2 > \\xFE\\xFDAT\n";
         let conversation = Conversation::from_transcript("a.at", text).unwrap();
         let (back, cut) = Conversation::from_bytes(&conversation.to_bytes(5));

@@ -120,7 +120,8 @@ impl Conversation {
         assert_eq!(summary.bytes, bytes, "the summary miscounts the bytes");
         let mut findings = [0; 3];
         for finding in watch.record.findings() {
-            let worst_first = crate::check::Severity::ALL.iter().position(|&severity| severity == finding.rule.severity());
+            let worst_first =
+                crate::check::Severity::ALL.iter().position(|&severity| severity == finding.rule.severity());
             if let Some(count) = worst_first.and_then(|at| findings.get_mut(at)) {
                 *count += 1;
             }
@@ -161,8 +162,7 @@ struct Watch {
 
 impl Watch {
     fn new(chunks: &[Chunk]) -> Self {
-        let mut watch =
-            Self { sides: Default::default(), lens: Vec::new(), exchange: None, record: Record::default() };
+        let mut watch = Self { sides: Default::default(), lens: Vec::new(), exchange: None, record: Record::default() };
         for chunk in chunks {
             let side = watch.side(chunk.from);
             side.times.push((side.stream.len(), chunk.time));

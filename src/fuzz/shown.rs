@@ -100,7 +100,10 @@ impl Sink for Printers {
 fn json_line(out: &mut Vec<u8>) -> Option<Vec<u8>> {
     let line = String::from_utf8(std::mem::take(out)).expect("JSON is UTF-8");
     assert!(line.starts_with("{\"type\":\"") && line.ends_with("}\n"), "no JSON line: {line}");
-    assert!(!line.trim_end_matches('\n').contains(|c: char| c.is_ascii_control()), "a control character in JSON: {line:?}");
+    assert!(
+        !line.trim_end_matches('\n').contains(|c: char| c.is_ascii_control()),
+        "a control character in JSON: {line:?}"
+    );
     let (_, text) = line.split_once(",\"text\":\"")?;
     let mut escaped = Vec::new();
     let mut chars = text.chars();

@@ -44,14 +44,7 @@ pub(super) fn full(pen: &mut Pen<'_>, place: &Place<'_>, finding: &Finding, seve
     whereabouts(pen, ":", place, finding, kept);
     pen.end();
     if let (Some(seq), Some(kept), true) = (finding.seq, kept, shows_event(finding)) {
-        snippet(
-            pen,
-            gutter,
-            Some(seq),
-            kept,
-            finding.span.clone(),
-            Mark::of(severity),
-        );
+        snippet(pen, gutter, Some(seq), kept, finding.span.clone(), Mark::of(severity));
     }
     related(pen, place, finding, gutter, true);
     notes(pen, finding, gutter);
@@ -59,13 +52,7 @@ pub(super) fn full(pen: &mut Pen<'_>, place: &Place<'_>, finding: &Finding, seve
 }
 
 /// The block under the line of its event, which shows the event already.
-pub(super) fn under(
-    pen: &mut Pen<'_>,
-    place: &Place<'_>,
-    finding: &Finding,
-    severity: Severity,
-    margin: usize,
-) {
+pub(super) fn under(pen: &mut Pen<'_>, place: &Place<'_>, finding: &Finding, severity: Severity, margin: usize) {
     headline(pen, finding, severity, margin);
     let kept = finding.seq.and_then(|seq| place.ring.find(seq));
     if let (Some(kept), Some(span)) = (kept, &finding.span) {
@@ -77,13 +64,7 @@ pub(super) fn under(
 }
 
 /// The block of a finding about an earlier event, or about none.
-pub(super) fn late(
-    pen: &mut Pen<'_>,
-    place: &Place<'_>,
-    finding: &Finding,
-    severity: Severity,
-    margin: usize,
-) {
+pub(super) fn late(pen: &mut Pen<'_>, place: &Place<'_>, finding: &Finding, severity: Severity, margin: usize) {
     headline(pen, finding, severity, margin);
     let kept = finding.seq.and_then(|seq| place.ring.find(seq));
     if finding.seq.is_some() {
@@ -108,10 +89,7 @@ fn shows_event(finding: &Finding) -> bool {
 fn headline(pen: &mut Pen<'_>, finding: &Finding, severity: Severity, margin: usize) {
     pen.to(margin);
     pen.indent = margin + 4;
-    pen.print(
-        severity_ink(severity),
-        format_args!("{severity}[{}]", finding.rule.name()),
-    );
+    pen.print(severity_ink(severity), format_args!("{severity}[{}]", finding.rule.name()));
     pen.put(Ink::Bold, ":");
     pen.blanks(1);
     pen.words(Ink::Bold, &finding.message);
@@ -119,13 +97,7 @@ fn headline(pen: &mut Pen<'_>, finding: &Finding, severity: Severity, margin: us
 }
 
 /// `: event 14, exchange 6, 3.25 s (host, byte 212)`, as far as it is known; `lead` stands ahead of the first part.
-fn whereabouts(
-    pen: &mut Pen<'_>,
-    lead: &str,
-    place: &Place<'_>,
-    finding: &Finding,
-    kept: Option<&Kept>,
-) {
+fn whereabouts(pen: &mut Pen<'_>, lead: &str, place: &Place<'_>, finding: &Finding, kept: Option<&Kept>) {
     let mut lead = lead;
     let mut gap = |pen: &mut Pen<'_>| {
         pen.put(Ink::Plain, std::mem::replace(&mut lead, ","));
@@ -159,18 +131,9 @@ fn related(pen: &mut Pen<'_>, place: &Place<'_>, finding: &Finding, gutter: usiz
         return;
     };
     match place.ring.find(*seq) {
-        Some(kept) => snippet(
-            pen,
-            gutter,
-            numbered.then_some(*seq),
-            kept,
-            None,
-            Mark {
-                sign: b'-',
-                ink: Ink::Dim,
-                text,
-            },
-        ),
+        Some(kept) => {
+            snippet(pen, gutter, numbered.then_some(*seq), kept, None, Mark { sign: b'-', ink: Ink::Dim, text })
+        }
         None => note(pen, gutter, "see", &format!("event {seq}: {text}")),
     }
 }
@@ -200,11 +163,7 @@ struct Mark<'a> {
 
 impl Mark<'_> {
     const fn of(severity: Severity) -> Self {
-        Self {
-            sign: b'^',
-            ink: severity_ink(severity),
-            text: "",
-        }
+        Self { sign: b'^', ink: severity_ink(severity), text: "" }
     }
 }
 
@@ -219,11 +178,7 @@ fn snippet(
 ) {
     // Bytes far beyond what is remembered cannot be marked.
     let marked = match &span {
-        Some(span)
-            if span.start > kept.bytes.len() || (span.start == kept.bytes.len() && !kept.whole) =>
-        {
-            None
-        }
+        Some(span) if span.start > kept.bytes.len() || (span.start == kept.bytes.len() && !kept.whole) => None,
         Some(span) => Some(span.clone()),
         None => Some(0..kept.bytes.len()),
     };
@@ -238,11 +193,7 @@ fn snippet(
     pen.put(kept.from.into(), arrow(kept.from));
     pen.blanks(1);
     let start = pen.column;
-    let window = window(
-        &kept.bytes,
-        marked.as_ref(),
-        pen.room().saturating_sub(4).max(20),
-    );
+    let window = window(&kept.bytes, marked.as_ref(), pen.room().saturating_sub(4).max(20));
     if window.start > 0 {
         pen.put(Ink::Dim, "…");
     }
@@ -316,10 +267,7 @@ mod tests {
         for start in (0..900).step_by(7) {
             for columns in [20, 33, 76] {
                 let window = window(&bytes, Some(&(start..start + 1)), columns);
-                assert!(
-                    window.contains(&start),
-                    "{start} in {window:?} of {columns}"
-                );
+                assert!(window.contains(&start), "{start} in {window:?} of {columns}");
                 assert!(width(bytes.get(window.clone()).unwrap_or_default()) <= columns);
             }
         }

@@ -21,12 +21,7 @@ pub(super) const fn tight(nanos: u64) -> Shown {
 
 impl fmt::Display for Shown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const UNITS: [(u64, &str); 4] = [
-            (1, "ns"),
-            (1_000, "µs"),
-            (1_000_000, "ms"),
-            (1_000_000_000, "s"),
-        ];
+        const UNITS: [(u64, &str); 4] = [(1, "ns"), (1_000, "µs"), (1_000_000, "ms"), (1_000_000_000, "s")];
         let Self { nanos, gap } = *self;
         let secs = nanos / 1_000_000_000;
         match secs {
@@ -35,11 +30,7 @@ impl fmt::Display for Shown {
             _ if nanos == 0 => return write!(f, "0{gap}s"),
             _ => {}
         }
-        let (unit, name) = UNITS
-            .into_iter()
-            .rev()
-            .find(|&(unit, _)| nanos >= unit)
-            .unwrap_or((1, "ns"));
+        let (unit, name) = UNITS.into_iter().rev().find(|&(unit, _)| nanos >= unit).unwrap_or((1, "ns"));
         let (whole, rest) = (nanos / unit, nanos % unit);
         match whole {
             _ if unit == 1 => write!(f, "{whole}{gap}{name}"),

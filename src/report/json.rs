@@ -92,21 +92,14 @@ pub(super) fn time(out: &mut Vec<u8>, time: Option<Time>) {
         out.extend_from_slice(b"null");
         return;
     };
-    let (secs, nanos) = (
-        time.as_nanos() / 1_000_000_000,
-        (time.as_nanos() % 1_000_000_000) as u32,
-    );
+    let (secs, nanos) = (time.as_nanos() / 1_000_000_000, (time.as_nanos() % 1_000_000_000) as u32);
     unsigned(out, secs);
     if nanos == 0 {
         return;
     }
     out.push(b'.');
     let (digits, last) = (eight_digits(nanos / 10), (nanos % 10) as u8);
-    let zeros = if last == 0 {
-        digits.leading_zeros() / 8
-    } else {
-        0
-    };
+    let zeros = if last == 0 { digits.leading_zeros() / 8 } else { 0 };
     word(out, digits | ZEROS, 8 - zeros as usize);
     if last != 0 {
         out.push(b'0' + last);
@@ -263,30 +256,19 @@ mod tests {
 
     #[test]
     fn wire_bytes_survive_both_escapes() {
-        let all: Vec<u8> = (0..=255)
-            .chain(*b"\r\n+CWMODE:1\r\n \xC3\xA4\xE2\x80 end")
-            .collect();
+        let all: Vec<u8> = (0..=255).chain(*b"\r\n+CWMODE:1\r\n \xC3\xA4\xE2\x80 end").collect();
         for start in 0..all.len() {
             let bytes = all.get(start..).unwrap();
             let json = string(|out| wire(out, bytes));
-            assert_eq!(
-                parsed(&json),
-                crate::escape::escape(bytes).to_string(),
-                "from {start}"
-            );
+            assert_eq!(parsed(&json), crate::escape::escape(bytes).to_string(), "from {start}");
         }
     }
 
     #[test]
     fn text_is_json() {
-        for sample in [
-            "",
-            "plain",
-            "C:\\a\"b\"",
-            "tab\tline\r\nbell\u{7}\u{7f}",
-            "§ 3.1 – ä 日本",
-            "\u{1}\u{1f}12345678\"",
-        ] {
+        for sample in
+            ["", "plain", "C:\\a\"b\"", "tab\tline\r\nbell\u{7}\u{7f}", "§ 3.1 – ä 日本", "\u{1}\u{1f}12345678\""]
+        {
             assert_eq!(parsed(&string(|out| text(out, sample))), sample);
         }
     }
@@ -294,10 +276,7 @@ mod tests {
     #[test]
     fn numbers_are_decimal() {
         let powers = (0..20).map(|power| 10_u64.saturating_pow(power));
-        for number in powers
-            .flat_map(|power| [power - 1, power, power + 1, power / 7 * 5])
-            .chain([u64::MAX])
-        {
+        for number in powers.flat_map(|power| [power - 1, power, power + 1, power / 7 * 5]).chain([u64::MAX]) {
             assert_eq!(string(|out| unsigned(out, number)), number.to_string());
         }
         for number in [0, -1, 42, i64::MIN, i64::MAX] {
@@ -307,18 +286,9 @@ mod tests {
 
     #[test]
     fn times_are_written_as_displayed() {
-        for nanos in [
-            0,
-            1,
-            10,
-            12_500_000,
-            999_999_999,
-            120_000_000,
-            1_000_000_000,
-            1_000_000_001,
-            3_250_000_000,
-            u64::MAX,
-        ] {
+        for nanos in
+            [0, 1, 10, 12_500_000, 999_999_999, 120_000_000, 1_000_000_000, 1_000_000_001, 3_250_000_000, u64::MAX]
+        {
             let time_ = Time::from_nanos(nanos);
             assert_eq!(string(|out| time(out, Some(time_))), time_.to_string());
         }

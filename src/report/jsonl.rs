@@ -37,11 +37,7 @@ macro_rules! head {
 impl JsonLines {
     /// For a session of that file; its number where the capture has several.
     pub fn new(file: &str, session: Option<u32>) -> Self {
-        let mut lines = Self {
-            file: file.to_owned(),
-            session: None,
-            event_head: Vec::new(),
-        };
+        let mut lines = Self { file: file.to_owned(), session: None, event_head: Vec::new() };
         lines.set_session(session);
         lines
     }
@@ -107,11 +103,7 @@ impl JsonLines {
         out.extend_from_slice(b",\"exchanges\":");
         json::unsigned(out, totals.exchanges);
         let [errors, warnings, infos] = totals.findings;
-        counts(
-            out,
-            "findings",
-            &[("error", errors), ("warning", warnings), ("info", infos)],
-        );
+        counts(out, "findings", &[("error", errors), ("warning", warnings), ("info", infos)]);
         let [host, module] = totals.bytes;
         counts(out, "bytes", &[("host", host), ("module", module)]);
         out.extend_from_slice(b",\"profile\":");
@@ -169,11 +161,7 @@ fn kind(out: &mut Vec<u8>, event: &Event<'_>) {
         EventKind::Prompt { name } => {
             self::name(out, b",\"name\":\"", *name);
         }
-        EventKind::Final {
-            result,
-            code,
-            latency,
-        } => {
+        EventKind::Final { result, code, latency } => {
             self::name(out, b",\"result\":\"", *result);
             if let Some(code) = code {
                 out.extend_from_slice(b",\"code\":");
@@ -204,10 +192,7 @@ fn name<const N: usize>(out: &mut Vec<u8>, lead: &[u8; N], name: Name<'_>) {
     out.extend_from_slice(lead);
     // Most names are upper case already, and need nothing of what makes others so.
     let bytes = name.as_bytes();
-    if bytes
-        .iter()
-        .all(|byte| byte.is_ascii() && !byte.is_ascii_lowercase())
-    {
+    if bytes.iter().all(|byte| byte.is_ascii() && !byte.is_ascii_lowercase()) {
         json::wire_inside(out, bytes);
     } else {
         json::wire_inside(out, name.to_text().as_bytes());

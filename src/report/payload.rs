@@ -46,13 +46,7 @@ pub(super) fn left_out(pen: &mut Pen<'_>, count: usize) {
         if !pen.wrap_for(20) {
             pen.blanks(1);
         }
-        pen.print(
-            Ink::Dim,
-            format_args!(
-                "… {count} more {}",
-                if count == 1 { "byte" } else { "bytes" }
-            ),
-        );
+        pen.print(Ink::Dim, format_args!("… {count} more {}", if count == 1 { "byte" } else { "bytes" }));
     }
 }
 
@@ -63,15 +57,8 @@ fn is_one_line(bytes: &[u8]) -> bool {
 
 /// More than a tenth of it cannot be read.
 fn is_binary(bytes: &[u8]) -> bool {
-    let control = |text: &str| {
-        text.bytes()
-            .filter(|&byte| byte < b' ' && !b"\r\n\t".contains(&byte))
-            .count()
-    };
-    let odd: usize = bytes
-        .utf8_chunks()
-        .map(|chunk| control(chunk.valid()) + chunk.invalid().len())
-        .sum();
+    let control = |text: &str| text.bytes().filter(|&byte| byte < b' ' && !b"\r\n\t".contains(&byte)).count();
+    let odd: usize = bytes.utf8_chunks().map(|chunk| control(chunk.valid()) + chunk.invalid().len()).sum();
     odd * 10 > bytes.len()
 }
 
@@ -115,11 +102,7 @@ fn dump(pen: &mut Pen<'_>, bytes: &[u8]) {
         }
         pen.to(start + ROW * 3 + 3);
         for &byte in chunk {
-            let shown = if matches!(byte, b' '..=b'~') {
-                char::from(byte)
-            } else {
-                '.'
-            };
+            let shown = if matches!(byte, b' '..=b'~') { char::from(byte) } else { '.' };
             pen.print(Ink::Plain, format_args!("{shown}"));
         }
     }
@@ -133,13 +116,7 @@ mod tests {
 
     fn shown(bytes: &[u8], shape: Shape, limit: usize) -> String {
         let mut out = Vec::new();
-        let mut pen = Pen::new(
-            &mut out,
-            Style {
-                color: false,
-                width: 84,
-            },
-        );
+        let mut pen = Pen::new(&mut out, Style { color: false, width: 84 });
         pen.indent = 4;
         pen.put(Ink::Plain, "    payload");
         write(&mut pen, bytes, shape, limit);
@@ -149,19 +126,13 @@ mod tests {
 
     #[test]
     fn short_text_stays_on_the_line() {
-        assert_eq!(
-            shown(b"hello\r\n", Shape::Auto, 99),
-            "    payload  hello\\r\\n\n"
-        );
+        assert_eq!(shown(b"hello\r\n", Shape::Auto, 99), "    payload  hello\\r\\n\n");
     }
 
     #[test]
     fn lines_stand_below_each_other() {
         let text = shown(b"GET / HTTP/1.1\r\n\r\nx", Shape::Auto, 18);
-        assert_eq!(
-            text,
-            "    payload\n    | GET / HTTP/1.1\\r\\n\n    | \\r\\n … 1 more byte\n"
-        );
+        assert_eq!(text, "    payload\n    | GET / HTTP/1.1\\r\\n\n    | \\r\\n … 1 more byte\n");
     }
 
     #[test]
@@ -177,9 +148,6 @@ mod tests {
 
     #[test]
     fn nothing_is_shown_at_a_limit_of_nothing() {
-        assert_eq!(
-            shown(b"text", Shape::Auto, 0),
-            "    payload … 4 more bytes\n"
-        );
+        assert_eq!(shown(b"text", Shape::Auto, 0), "    payload … 4 more bytes\n");
     }
 }

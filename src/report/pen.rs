@@ -20,10 +20,7 @@ pub struct Style {
 impl Default for Style {
     /// No colours, 120 columns.
     fn default() -> Self {
-        Self {
-            color: false,
-            width: 120,
-        }
+        Self { color: false, width: 120 }
     }
 }
 
@@ -87,12 +84,7 @@ pub(super) struct Pen<'o> {
 
 impl<'o> Pen<'o> {
     pub(super) const fn new(out: &'o mut Vec<u8>, style: Style) -> Self {
-        Self {
-            out,
-            column: 0,
-            indent: 0,
-            style,
-        }
+        Self { out, column: 0, indent: 0, style }
     }
 
     /// Columns that are left on this line.
@@ -198,14 +190,7 @@ impl<'o> Pen<'o> {
 
     /// One unit in a run of them; `current` is the ink that is on.
     pub(super) fn unit(&mut self, current: &mut Option<Ink>, ink: Ink, unit: &Unit) {
-        self.change(
-            current,
-            if unit.escape && ink == Ink::Plain {
-                Ink::Dim
-            } else {
-                ink
-            },
-        );
+        self.change(current, if unit.escape && ink == Ink::Plain { Ink::Dim } else { ink });
         self.out.extend_from_slice(unit.bytes());
         self.column += unit.width;
     }
@@ -276,28 +261,16 @@ mod tests {
     fn wraps_between_escapes_and_not_inside() {
         for width in 20..60 {
             let mut out = Vec::new();
-            let mut pen = Pen::new(
-                &mut out,
-                Style {
-                    color: false,
-                    width,
-                },
-            );
+            let mut pen = Pen::new(&mut out, Style { color: false, width });
             pen.indent = 4;
             pen.to(4);
             let bytes: Vec<u8> = (0..=255).collect();
             pen.wire(Ink::Plain, &bytes);
             pen.end();
             let text = String::from_utf8(out).unwrap();
-            let joined: String = text
-                .lines()
-                .map(|line| line.strip_prefix("    ").unwrap())
-                .collect();
+            let joined: String = text.lines().map(|line| line.strip_prefix("    ").unwrap()).collect();
             assert!(text.lines().all(|line| line.chars().count() <= width));
-            assert!(
-                text.lines()
-                    .all(|line| !line.ends_with("\\x") && !line.ends_with("\\x0"))
-            );
+            assert!(text.lines().all(|line| !line.ends_with("\\x") && !line.ends_with("\\x0")));
             // A blank at a line's end is dropped: the byte 0x20 may be missing where the line broke behind it.
             assert!(joined.len() >= 255);
         }
@@ -306,13 +279,7 @@ mod tests {
     #[test]
     fn colours_are_closed() {
         let mut out = Vec::new();
-        let mut pen = Pen::new(
-            &mut out,
-            Style {
-                color: true,
-                width: 40,
-            },
-        );
+        let mut pen = Pen::new(&mut out, Style { color: true, width: 40 });
         pen.wire(Ink::Plain, b"a\r\nb");
         pen.put(Ink::Bad, "x");
         let text = String::from_utf8(out).unwrap();

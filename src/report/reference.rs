@@ -6,8 +6,8 @@ use super::duration;
 use super::pen::{Ink, Pen, Style};
 use super::units::width;
 use crate::catalog::{
-    Catalog, CodeTable, Command, Condition, DataPhase, FormSpec, Kind, Line, Mac, ParamSpec, Part,
-    Pattern, Quoted, Ranges, Role, Sends, StateValue, Syntax,
+    Catalog, CodeTable, Command, Condition, DataPhase, FormSpec, Kind, Line, Mac, ParamSpec, Part, Pattern, Quoted,
+    Ranges, Role, Sends, StateValue, Syntax,
 };
 use crate::check::Rule;
 use crate::session::Form;
@@ -19,21 +19,10 @@ const SAYS: usize = 18;
 
 /// Appends the page of a command.
 pub fn command(out: &mut Vec<u8>, catalog: &Catalog, command: &Command, style: Style) {
-    let mut page = Page {
-        pen: Pen::new(out, style),
-        catalog,
-    };
-    page.head(
-        &format!("AT{}", command.name),
-        &command.title,
-        catalog.cite(command.source, &command.section),
-    );
+    let mut page = Page { pen: Pen::new(out, style), catalog };
+    page.head(&format!("AT{}", command.name), &command.title, catalog.cite(command.source, &command.section));
     if !command.aliases.is_empty() {
-        let names: Vec<String> = command
-            .aliases
-            .iter()
-            .map(|alias| format!("AT{alias}"))
-            .collect();
+        let names: Vec<String> = command.aliases.iter().map(|alias| format!("AT{alias}")).collect();
         page.fact(2, "also spelled", &names.join(", "));
     }
     page.limits(2, &command.models, &command.except, command.profile);
@@ -51,10 +40,7 @@ pub fn command(out: &mut Vec<u8>, catalog: &Catalog, command: &Command, style: S
 
 /// Appends the page of a line that a module sends.
 pub fn line(out: &mut Vec<u8>, catalog: &Catalog, line: &Line, style: Style) {
-    let mut page = Page {
-        pen: Pen::new(out, style),
-        catalog,
-    };
+    let mut page = Page { pen: Pen::new(out, style), catalog };
     let what = match line.role {
         Role::After => "information response behind the final result",
         Role::Boot => "line of a boot banner",
@@ -64,26 +50,15 @@ pub fn line(out: &mut Vec<u8>, catalog: &Catalog, line: &Line, style: Style) {
         Role::Result => "final result",
         Role::Urc => "unsolicited result",
     };
-    page.head(
-        &line.text,
-        line.title.as_deref().unwrap_or(""),
-        catalog.cite(line.source, &line.section),
-    );
+    page.head(&line.text, line.title.as_deref().unwrap_or(""), catalog.cite(line.source, &line.section));
     page.fact(2, "is", what);
     if line.role == Role::Result {
         page.fact(2, "means", if line.ok { "success" } else { "failure" });
     }
     if line.rejects {
-        page.fact(
-            2,
-            "means",
-            "the newest command is refused; what is at work goes on",
-        );
+        page.fact(2, "means", "the newest command is refused; what is at work goes on");
     }
-    if let Some(owner) = line
-        .owner
-        .and_then(|(at, form)| Some((catalog.commands.get(at as usize)?, form)))
-    {
+    if let Some(owner) = line.owner.and_then(|(at, form)| Some((catalog.commands.get(at as usize)?, form))) {
         page.fact(2, "answers", &spelled(owner.0, owner.1, ""));
     }
     if let Some(when) = &line.when {
@@ -99,24 +74,13 @@ pub fn line(out: &mut Vec<u8>, catalog: &Catalog, line: &Line, style: Style) {
 
 /// Appends a table of codes.
 pub fn codes(out: &mut Vec<u8>, catalog: &Catalog, table: &CodeTable, style: Style) {
-    let mut page = Page {
-        pen: Pen::new(out, style),
-        catalog,
-    };
-    let section = if table.section.is_empty() {
-        None
-    } else {
-        Some(format!("{} §{}", catalog.source, table.section))
-    };
+    let mut page = Page { pen: Pen::new(out, style), catalog };
+    let section = if table.section.is_empty() { None } else { Some(format!("{} §{}", catalog.source, table.section)) };
     page.head(&table.name, &table.title, section);
     page.blank();
     let pen = &mut page.pen;
     for (low, high, meaning) in &table.codes {
-        let code = if low == high {
-            low.to_string()
-        } else {
-            format!("{low} to {high}")
-        };
+        let code = if low == high { low.to_string() } else { format!("{low} to {high}") };
         row(pen, &code, meaning);
     }
     for (word, meaning) in &table.words {
@@ -131,19 +95,13 @@ pub fn rule(out: &mut Vec<u8>, rule: Rule, style: Style) {
     let mut pen = Pen::new(out, style);
     pen.put(Ink::Bold, rule.name());
     pen.blanks(1);
-    pen.print(
-        super::block::severity_ink(rule.severity()),
-        format_args!("({})", rule.severity()),
-    );
+    pen.print(super::block::severity_ink(rule.severity()), format_args!("({})", rule.severity()));
     pen.end();
     let text = rule.explanation();
     // The title names the rule again; lines of one paragraph flow together.
     let lines = text.lines().filter(|line| !line.starts_with("# "));
     for (at, line) in lines.map(str::trim).enumerate() {
-        let (lead, says) = line
-            .strip_prefix("**")
-            .and_then(|line| line.split_once("**"))
-            .unwrap_or(("", line));
+        let (lead, says) = line.strip_prefix("**").and_then(|line| line.split_once("**")).unwrap_or(("", line));
         if at > 0 && lead.is_empty() && !says.is_empty() {
             pen.words(Ink::Plain, &format!(" {says}"));
             continue;
@@ -203,10 +161,7 @@ impl Page<'_, '_> {
         self.pen.indent = 2;
         self.pen.to(2);
         let dialect = format!("dialect {}", self.catalog.name);
-        self.pen.words(
-            Ink::Dim,
-            &cite.map_or(dialect.clone(), |cite| format!("{cite}, {dialect}")),
-        );
+        self.pen.words(Ink::Dim, &cite.map_or(dialect.clone(), |cite| format!("{cite}, {dialect}")));
         self.pen.end();
     }
 
@@ -218,9 +173,7 @@ impl Page<'_, '_> {
         self.pen.to(column);
         self.pen.put(Ink::Dim, what);
         self.pen.to(column - 2 + SAYS - FACTS + 2);
-        self.pen.blanks(usize::from(
-            width(what.as_bytes()) + column >= column - 2 + SAYS - FACTS + 2,
-        ));
+        self.pen.blanks(usize::from(width(what.as_bytes()) + column >= column - 2 + SAYS - FACTS + 2));
         self.pen.indent = self.pen.column;
         self.pen.words(Ink::Plain, says);
         self.pen.end();
@@ -233,19 +186,8 @@ impl Page<'_, '_> {
     }
 
     fn limits(&mut self, column: usize, models: &[u16], except: &[u16], profile: Option<u16>) {
-        let name = |at: &u16| {
-            self.catalog
-                .models
-                .get(usize::from(*at))
-                .map(|model| &*model.name)
-        };
-        let list = |models: &[u16]| {
-            models
-                .iter()
-                .filter_map(name)
-                .collect::<Vec<_>>()
-                .join(", ")
-        };
+        let name = |at: &u16| self.catalog.models.get(usize::from(*at)).map(|model| &*model.name);
+        let list = |models: &[u16]| models.iter().filter_map(name).collect::<Vec<_>>().join(", ");
         let (models, except) = (list(models), list(except));
         if !models.is_empty() {
             self.fact(column, "models", &format!("{models} only"));
@@ -254,11 +196,7 @@ impl Page<'_, '_> {
             self.fact(column, "models", &format!("all but {except}"));
         }
         if let Some(profile) = profile.and_then(|at| self.catalog.profiles.get(usize::from(at))) {
-            self.fact(
-                column,
-                "firmware",
-                &format!("{} ({}), beside the manual", profile.name, profile.title),
-            );
+            self.fact(column, "firmware", &format!("{} ({}), beside the manual", profile.name, profile.title));
         }
     }
 
@@ -266,31 +204,15 @@ impl Page<'_, '_> {
     fn condition(&mut self, column: usize, what: &str, condition: &Condition) {
         let states = self.catalog.states.iter().filter(|state| {
             // A key is a whole word: `link` is not in `link.any`, but `link` is in `link.<link ID>`.
-            condition
-                .text
-                .match_indices(&*state.name)
-                .any(|(at, name)| {
-                    let before = condition
-                        .text
-                        .get(..at)
-                        .and_then(|text| text.chars().next_back());
-                    let after = condition
-                        .text
-                        .get(at + name.len()..)
-                        .and_then(|text| text.chars().next());
-                    let in_word = |c: char| c.is_alphanumeric() || c == '.' || c == '<';
-                    !before.is_some_and(in_word)
-                        && !after.is_some_and(|c| in_word(c) && !(state.indexed && c == '.'))
-                })
+            condition.text.match_indices(&*state.name).any(|(at, name)| {
+                let before = condition.text.get(..at).and_then(|text| text.chars().next_back());
+                let after = condition.text.get(at + name.len()..).and_then(|text| text.chars().next());
+                let in_word = |c: char| c.is_alphanumeric() || c == '.' || c == '<';
+                !before.is_some_and(in_word) && !after.is_some_and(|c| in_word(c) && !(state.indexed && c == '.'))
+            })
         });
-        let meanings: Vec<String> = states
-            .map(|state| format!("{}: {}", state.name, state.title))
-            .collect();
-        let meaning = if meanings.is_empty() {
-            String::new()
-        } else {
-            format!("   ({})", meanings.join("; "))
-        };
+        let meanings: Vec<String> = states.map(|state| format!("{}: {}", state.name, state.title)).collect();
+        let meaning = if meanings.is_empty() { String::new() } else { format!("   ({})", meanings.join("; ")) };
         self.fact(column, what, &format!("{}{meaning}", condition.text));
     }
 
@@ -301,27 +223,13 @@ impl Page<'_, '_> {
         for syntax in &spec.syntax {
             self.syntax(&spelled(command, form, &syntax.text), Some(syntax));
         }
-        let cite = spec
-            .section
-            .as_deref()
-            .and_then(|section| self.catalog.cite(command.source, section));
-        let about = [spec.title.as_deref(), cite.as_deref()]
-            .into_iter()
-            .flatten()
-            .collect::<Vec<_>>()
-            .join(", ");
+        let cite = spec.section.as_deref().and_then(|section| self.catalog.cite(command.source, section));
+        let about = [spec.title.as_deref(), cite.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(", ");
         if !about.is_empty() {
             self.fact(FACTS - 2, "about", &about);
         }
-        for (what, lines) in [
-            ("answers", &spec.reply),
-            ("after that", &spec.after),
-            ("later", &spec.later),
-        ] {
-            for line in lines
-                .iter()
-                .filter_map(|&at| self.catalog.lines.get(at as usize))
-            {
+        for (what, lines) in [("answers", &spec.reply), ("after that", &spec.after), ("later", &spec.later)] {
+            for line in lines.iter().filter_map(|&at| self.catalog.lines.get(at as usize)) {
                 self.reply(what, line);
             }
         }
@@ -336,11 +244,7 @@ impl Page<'_, '_> {
         }
         if let Some(timeout) = spec.timeout {
             let within = duration::spaced(timeout.saturating_mul(1_000_000)).to_string();
-            self.fact(
-                FACTS - 2,
-                "ends within",
-                &within.replace(".00 ", " ").replace(".0 ", " "),
-            );
+            self.fact(FACTS - 2, "ends within", &within.replace(".00 ", " ").replace(".0 ", " "));
         }
         if let Some(needs) = &spec.needs {
             self.condition(FACTS - 2, "needs", needs);
@@ -349,11 +253,7 @@ impl Page<'_, '_> {
             self.condition(FACTS - 2, "must hold", relation);
         }
         for (key, value) in &spec.effects {
-            let says = if &**value == "?" {
-                format!("{key} becomes unknown")
-            } else {
-                format!("{key} = {value}")
-            };
+            let says = if &**value == "?" { format!("{key} becomes unknown") } else { format!("{key} = {value}") };
             self.fact(FACTS - 2, "success sets", &says);
         }
         self.limits(FACTS - 2, &spec.models, &spec.except, spec.profile);
@@ -365,17 +265,13 @@ impl Page<'_, '_> {
         self.pen.to(2);
         self.pen.indent = 6;
         self.pen.words(Ink::Host, text);
-        let when = syntax
-            .and_then(|syntax| syntax.when.as_ref())
-            .map(|when| format!("when {}", when.text));
-        let profile =
-            syntax.and_then(|syntax| self.catalog.profiles.get(usize::from(syntax.profile?)));
+        let when = syntax.and_then(|syntax| syntax.when.as_ref()).map(|when| format!("when {}", when.text));
+        let profile = syntax.and_then(|syntax| self.catalog.profiles.get(usize::from(syntax.profile?)));
         let profile = profile.map(|profile| format!("firmware {}", profile.name));
         let limits: Vec<String> = [when, profile].into_iter().flatten().collect();
         if !limits.is_empty() {
             self.pen.blanks(2);
-            self.pen
-                .words(Ink::Dim, &format!("({})", limits.join(", ")));
+            self.pen.words(Ink::Dim, &format!("({})", limits.join(", ")));
         }
         self.pen.end();
     }
@@ -385,10 +281,7 @@ impl Page<'_, '_> {
         if let Some(when) = &line.when {
             text.push_str(&format!("   (when {})", when.text));
         }
-        if let Some(profile) = line
-            .profile
-            .and_then(|at| self.catalog.profiles.get(usize::from(at)))
-        {
+        if let Some(profile) = line.profile.and_then(|at| self.catalog.profiles.get(usize::from(at))) {
             text.push_str(&format!("   (firmware {})", profile.name));
         }
         self.fact(FACTS - 2, what, &text);
@@ -396,20 +289,14 @@ impl Page<'_, '_> {
     }
 
     fn data(&mut self, data: &DataPhase) {
-        let prompt = format!(
-            "{}{}",
-            if data.accepts { "OK, then " } else { "" },
-            data.prompt
-        );
+        let prompt = format!("{}{}", if data.accepts { "OK, then " } else { "" }, data.prompt);
         self.fact(FACTS - 2, "prompt", &prompt);
         let how = match &data.sends {
             Sends::Counted(by) => format!("as many bytes as <{by}> says"),
             Sends::CtrlZ => "text up to Ctrl-Z (Esc gives up)".to_owned(),
             Sends::Transparent => "anything, up to `+++` alone with silence around it".to_owned(),
         };
-        let early = data.ends.as_ref().map_or(String::new(), |ends| {
-            format!(", or less: `{ends}` ends it early")
-        });
+        let early = data.ends.as_ref().map_or(String::new(), |ends| format!(", or less: `{ends}` ends it early"));
         self.fact(FACTS - 2, "host sends", &format!("{how}{early}"));
         if !data.then.is_empty() {
             self.fact(FACTS - 2, "then", &data.then.join(", "));
@@ -433,12 +320,7 @@ impl Page<'_, '_> {
         }
         self.pen.put(Ink::Bold, "Parameters");
         self.pen.end();
-        let column = specs
-            .iter()
-            .map(|spec| width(spec.name.as_bytes()) + 6)
-            .max()
-            .unwrap_or(0)
-            .clamp(14, 28);
+        let column = specs.iter().map(|spec| width(spec.name.as_bytes()) + 6).max().unwrap_or(0).clamp(14, 28);
         for spec in specs {
             self.param(spec, column);
         }
@@ -476,14 +358,10 @@ impl Page<'_, '_> {
             self.pen.end();
         }
         for &(model, at) in &spec.models {
-            if let (Some(model), Some(own)) = (
-                self.catalog.models.get(usize::from(model)),
-                self.catalog.param(at),
-            ) {
+            if let (Some(model), Some(own)) = (self.catalog.models.get(usize::from(model)), self.catalog.param(at)) {
                 self.pen.to(column);
                 self.pen.indent = column + 4;
-                self.pen
-                    .words(Ink::Plain, &format!("{}: {}", model.name, self.kind(own)));
+                self.pen.words(Ink::Plain, &format!("{}: {}", model.name, self.kind(own)));
                 self.pen.end();
             }
         }
@@ -498,18 +376,10 @@ impl Page<'_, '_> {
     /// What a parameter may be, in words.
     fn kind(&self, spec: &ParamSpec) -> String {
         let within = |ranges: &Ranges| {
-            if ranges.0.is_empty() {
-                String::new()
-            } else {
-                format!(", {ranges}")
-            }
+            if ranges.0.is_empty() { String::new() } else { format!(", {ranges}") }
         };
         let bytes = |what: &str, ranges: &Ranges| {
-            if ranges.0.is_empty() {
-                what.to_owned()
-            } else {
-                format!("{what} of {ranges} bytes")
-            }
+            if ranges.0.is_empty() { what.to_owned() } else { format!("{what} of {ranges} bytes") }
         };
         let mut text = match &spec.kind {
             Kind::Any => "anything".to_owned(),
@@ -578,10 +448,7 @@ fn scalar(value: &StateValue) -> String {
 /// The parameters of a form and of its answers, in their order.
 fn collect(catalog: &Catalog, spec: &FormSpec, params: &mut Vec<u32>) {
     params.extend(spec.syntax.iter().flat_map(syntax_params));
-    for line in [&spec.reply, &spec.after, &spec.later]
-        .into_iter()
-        .flatten()
-    {
+    for line in [&spec.reply, &spec.after, &spec.later].into_iter().flatten() {
         if let Some(line) = catalog.lines.get(*line as usize) {
             of_line(line, params);
         }
@@ -590,32 +457,19 @@ fn collect(catalog: &Catalog, spec: &FormSpec, params: &mut Vec<u32>) {
 
 /// The parameters of a syntax.
 fn syntax_params(syntax: &Syntax) -> impl Iterator<Item = u32> + '_ {
-    syntax
-        .shapes
-        .iter()
-        .flat_map(|shape| &shape.fields)
-        .filter_map(|field| field.param)
+    syntax.shapes.iter().flat_map(|shape| &shape.fields).filter_map(|field| field.param)
 }
 
 /// How many different parameters the forms of a command take.
 pub fn count_params(command: &Command) -> usize {
     let forms = command.forms.iter().flatten();
-    forms
-        .flat_map(|form| form.syntax.iter())
-        .flat_map(syntax_params)
-        .collect::<HashSet<_>>()
-        .len()
+    forms.flat_map(|form| form.syntax.iter()).flat_map(syntax_params).collect::<HashSet<_>>().len()
 }
 
 fn of_line(line: &Line, params: &mut Vec<u32>) {
     match &line.pattern {
         Pattern::Fields { shapes } | Pattern::Free { shapes } => {
-            params.extend(
-                shapes
-                    .iter()
-                    .flat_map(|shape| &shape.fields)
-                    .filter_map(|field| field.param),
-            );
+            params.extend(shapes.iter().flat_map(|shape| &shape.fields).filter_map(|field| field.param));
         }
         Pattern::Link { param } => params.push(*param),
         Pattern::Template { parts } => params.extend(parts.iter().filter_map(|part| match part {

@@ -40,42 +40,19 @@ impl Ring {
                 slot.bytes.clear();
                 slot.bytes.extend_from_slice(bytes);
                 let bytes = std::mem::take(&mut slot.bytes);
-                *slot = Kept {
-                    bytes,
-                    ..Self::kept(event, whole)
-                };
+                *slot = Kept { bytes, ..Self::kept(event, whole) };
             }
-            None => self.slots.push(Kept {
-                bytes: bytes.to_vec(),
-                ..Self::kept(event, whole)
-            }),
+            None => self.slots.push(Kept { bytes: bytes.to_vec(), ..Self::kept(event, whole) }),
         }
     }
 
     fn kept(event: &Event<'_>, whole: bool) -> Kept {
-        let Event {
-            seq,
-            from,
-            time,
-            offset,
-            exchange,
-            ..
-        } = *event;
-        Kept {
-            seq,
-            from,
-            time,
-            offset,
-            exchange,
-            bytes: Vec::new(),
-            whole,
-        }
+        let Event { seq, from, time, offset, exchange, .. } = *event;
+        Kept { seq, from, time, offset, exchange, bytes: Vec::new(), whole }
     }
 
     /// The event of that number, if it is still remembered.
     pub(super) fn find(&self, seq: u64) -> Option<&Kept> {
-        self.slots
-            .get((seq % KEPT as u64) as usize)
-            .filter(|slot| slot.seq == seq)
+        self.slots.get((seq % KEPT as u64) as usize).filter(|slot| slot.seq == seq)
     }
 }

@@ -63,9 +63,7 @@ impl Stats {
                     }
                 }
             }
-            EventKind::Final {
-                result, latency, ..
-            } => {
+            EventKind::Final { result, latency, .. } => {
                 let Some(row) = event.exchange.and_then(|exchange| self.of(exchange)) else {
                     return;
                 };
@@ -80,71 +78,36 @@ impl Stats {
     }
 
     fn row(&mut self, name: &str, form: Form) -> usize {
-        if let Some(at) = self
-            .by_name
-            .get(name)
-            .and_then(|forms| *forms.get(form.index())?)
-        {
+        if let Some(at) = self.by_name.get(name).and_then(|forms| *forms.get(form.index())?) {
             return at;
         }
         let at = self.rows.len();
         if at < MOST_COMMANDS {
-            self.rows.push(Row {
-                name: name.to_owned(),
-                form: Some(form),
-                ..Row::default()
-            });
-            if let Some(slot) = self
-                .by_name
-                .entry(name.to_owned())
-                .or_default()
-                .get_mut(form.index())
-            {
+            self.rows.push(Row { name: name.to_owned(), form: Some(form), ..Row::default() });
+            if let Some(slot) = self.by_name.entry(name.to_owned()).or_default().get_mut(form.index()) {
                 *slot = Some(at);
             }
             return at;
         }
         if at == MOST_COMMANDS {
-            self.rows.push(Row {
-                name: OTHERS.to_owned(),
-                ..Row::default()
-            });
+            self.rows.push(Row { name: OTHERS.to_owned(), ..Row::default() });
         }
         MOST_COMMANDS
     }
 
     fn of(&mut self, exchange: u64) -> Option<&mut Row> {
         let &(number, at) = self.open.get((exchange % MOST_OPEN as u64) as usize)?;
-        if number == exchange {
-            self.rows.get_mut(at)
-        } else {
-            None
-        }
+        if number == exchange { self.rows.get_mut(at) } else { None }
     }
 
     /// Appends the table.
     pub fn text(&self, out: &mut Vec<u8>, style: Style) {
-        let name_width = self
-            .rows
-            .iter()
-            .map(|row| units::width(row.shown().as_bytes()))
-            .max()
-            .unwrap_or(0)
-            .clamp(7, 40);
-        let columns = [
-            name_width,
-            name_width + 9,
-            name_width + 21,
-            name_width + 33,
-            name_width + 45,
-        ];
+        let name_width =
+            self.rows.iter().map(|row| units::width(row.shown().as_bytes())).max().unwrap_or(0).clamp(7, 40);
+        let columns = [name_width, name_width + 9, name_width + 21, name_width + 33, name_width + 45];
         let mut pen = Pen::new(out, style);
         pen.put(Ink::Dim, "command");
-        for (column, title) in columns
-            .into_iter()
-            .skip(1)
-            .zip(["count", "min", "median", "max"])
-        {
+        for (column, title) in columns.into_iter().skip(1).zip(["count", "min", "median", "max"]) {
             pen.right(Ink::Dim, column, format_args!("{title}"));
         }
         pen.blanks(2);
@@ -159,16 +122,8 @@ impl Stats {
             let [_, count, min, median, max] = columns;
             pen.right(Ink::Plain, count, format_args!("{}", row.count));
             if let Some(latency) = row.latencies.figures() {
-                for (column, figure) in [
-                    (min, latency.min),
-                    (median, latency.median),
-                    (max, latency.max),
-                ] {
-                    pen.right(
-                        Ink::Plain,
-                        column,
-                        format_args!("{}", duration::spaced(figure)),
-                    );
+                for (column, figure) in [(min, latency.min), (median, latency.median), (max, latency.max)] {
+                    pen.right(Ink::Plain, column, format_args!("{}", duration::spaced(figure)));
                 }
             }
             pen.to(max);
@@ -205,20 +160,13 @@ impl Stats {
             out.extend_from_slice(b",\"count\":");
             json::unsigned(out, row.count);
             out.extend_from_slice(b",\"results\":");
-            json::object(
-                out,
-                row.results
-                    .iter()
-                    .map(|(name, count)| (name.as_str(), *count)),
-            );
+            json::object(out, row.results.iter().map(|(name, count)| (name.as_str(), *count)));
             out.extend_from_slice(b",\"latency\":");
             match row.latencies.figures() {
                 Some(latency) => {
-                    for (lead, figure) in [
-                        ("{\"min\":", latency.min),
-                        (",\"median\":", latency.median),
-                        (",\"max\":", latency.max),
-                    ] {
+                    for (lead, figure) in
+                        [("{\"min\":", latency.min), (",\"median\":", latency.median), (",\"max\":", latency.max)]
+                    {
                         out.extend_from_slice(lead.as_bytes());
                         json::time(out, Some(crate::Time::from_nanos(figure)));
                     }
@@ -280,11 +228,8 @@ const FINE: u32 = 5;
 
 impl Latencies {
     fn push(&mut self, nanos: u64) {
-        (self.min, self.max) = if self.count == 0 {
-            (nanos, nanos)
-        } else {
-            (self.min.min(nanos), self.max.max(nanos))
-        };
+        (self.min, self.max) =
+            if self.count == 0 { (nanos, nanos) } else { (self.min.min(nanos), self.max.max(nanos)) };
         self.count += 1;
         if self.buckets.is_empty() && self.exact.len() < MOST_EXACT {
             self.exact.push(nanos);
@@ -305,9 +250,7 @@ impl Latencies {
         let top = nanos.checked_ilog2().unwrap_or(0);
         match top.checked_sub(FINE) {
             None => nanos as usize,
-            Some(shift) => {
-                ((shift as usize + 1) << FINE) + ((nanos >> shift) as usize - (1 << FINE))
-            }
+            Some(shift) => ((shift as usize + 1) << FINE) + ((nanos >> shift) as usize - (1 << FINE)),
         }
     }
 
@@ -338,18 +281,10 @@ impl Latencies {
         for (at, &count) in self.buckets.iter().enumerate() {
             left = left.saturating_sub(u64::from(count));
             if left == 0 {
-                return Some(Figures {
-                    min,
-                    median: Self::value(at).clamp(min, max),
-                    max,
-                });
+                return Some(Figures { min, median: Self::value(at).clamp(min, max), max });
             }
         }
-        Some(Figures {
-            min,
-            median: max,
-            max,
-        })
+        Some(Figures { min, median: max, max })
     }
 }
 
@@ -366,30 +301,9 @@ mod tests {
 
     #[test]
     fn few_latencies_are_exact() {
-        assert_eq!(
-            figures([7]),
-            Figures {
-                min: 7,
-                median: 7,
-                max: 7
-            }
-        );
-        assert_eq!(
-            figures([9, 1, 5]),
-            Figures {
-                min: 1,
-                median: 5,
-                max: 9
-            }
-        );
-        assert_eq!(
-            figures([9, 1, 5, 3]),
-            Figures {
-                min: 1,
-                median: 3,
-                max: 9
-            }
-        );
+        assert_eq!(figures([7]), Figures { min: 7, median: 7, max: 7 });
+        assert_eq!(figures([9, 1, 5]), Figures { min: 1, median: 5, max: 9 });
+        assert_eq!(figures([9, 1, 5, 3]), Figures { min: 1, median: 3, max: 9 });
         assert_eq!(Latencies::default().figures(), None);
     }
 
@@ -397,26 +311,17 @@ mod tests {
     fn the_median_of_many_is_close() {
         let many = figures((1..=99_999).map(|n| n * 1_000));
         assert_eq!((many.min, many.max), (1_000, 99_999_000));
-        assert!(
-            many.median.abs_diff(50_000_000) < 50_000_000 / 30,
-            "{many:?}"
-        );
+        assert!(many.median.abs_diff(50_000_000) < 50_000_000 / 30, "{many:?}");
     }
 
     #[test]
     fn buckets_are_in_order_and_narrow() {
         let mut last = 0;
-        for nanos in (0..10_000)
-            .chain((14..64).map(|shift| 1 << shift))
-            .chain([u64::MAX])
-        {
+        for nanos in (0..10_000).chain((14..64).map(|shift| 1 << shift)).chain([u64::MAX]) {
             let bucket = Latencies::bucket(nanos);
             assert!(bucket >= last);
             last = bucket;
-            assert!(
-                Latencies::value(bucket).abs_diff(nanos) <= nanos / 30,
-                "{nanos}"
-            );
+            assert!(Latencies::value(bucket).abs_diff(nanos) <= nanos / 30, "{nanos}");
         }
     }
 }

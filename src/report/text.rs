@@ -106,11 +106,7 @@ impl Text {
             return;
         }
         let under = self.options.inline && finding.seq.is_some() && finding.seq == self.last_shown;
-        let place = Place {
-            file: &self.file,
-            session: self.session,
-            ring: &self.ring,
-        };
+        let place = Place { file: &self.file, session: self.session, ring: &self.ring };
         if std::mem::take(&mut self.gap) && !self.options.inline {
             out.push(b'\n');
         }
@@ -148,11 +144,7 @@ impl Text {
         pen.put(event.from.into(), arrow(event.from));
         pen.blanks(1);
         if let Some(exchange) = event.exchange {
-            pen.right(
-                Ink::Dim,
-                start + EXCHANGE_WIDTH,
-                format_args!("#{exchange}"),
-            );
+            pen.right(Ink::Dim, start + EXCHANGE_WIDTH, format_args!("#{exchange}"));
         }
         pen.to(start + EXCHANGE_WIDTH);
         pen.blanks(2);
@@ -169,25 +161,15 @@ impl Text {
         let Some(time) = time else { return };
         pen.right(Ink::Plain, start + TIME_WIDTH, format_args!("{time:.6}"));
         if let Some(last) = self.last_time.filter(|&last| last != time) {
-            let (sign, step) = if time >= last {
-                ('+', time.since(last))
-            } else {
-                ('-', last.since(time))
-            };
+            let (sign, step) = if time >= last { ('+', time.since(last)) } else { ('-', last.since(time)) };
             let step = duration::tight(step.as_nanos());
-            pen.right(
-                Ink::Dim,
-                start + TIME_WIDTH + 1 + STEP_WIDTH,
-                format_args!("{sign}{step}"),
-            );
+            pen.right(Ink::Dim, start + TIME_WIDTH + 1 + STEP_WIDTH, format_args!("{sign}{step}"));
         }
     }
 
     /// Column of the kind: where findings stand.
     fn margin(&self) -> usize {
-        let session = self.session.map_or(0, |session| {
-            session.checked_ilog10().unwrap_or(0) as usize + 4
-        });
+        let session = self.session.map_or(0, |session| session.checked_ilog10().unwrap_or(0) as usize + 4);
         let clock = if self.clock == Some(true) { TIMES } else { 0 };
         session + clock + EXCHANGE_WIDTH + 2
     }
@@ -228,11 +210,7 @@ fn meaning(pen: &mut Pen<'_>, event: &Event<'_>, options: &Options) {
         }
         EventKind::Prompt { name } => self::name(pen, *name),
         EventKind::Echo => text(pen, event.bytes.trim_ascii_end(), options.limit),
-        EventKind::Final {
-            result,
-            code,
-            latency,
-        } => {
+        EventKind::Final { result, code, latency } => {
             let shown = result.to_text();
             pen.wire(result_ink(&shown), shown.as_bytes());
             if let Some(code) = code {
@@ -241,10 +219,7 @@ fn meaning(pen: &mut Pen<'_>, event: &Event<'_>, options: &Options) {
             }
             if let Some(latency) = latency {
                 pen.blanks(2);
-                pen.print(
-                    Ink::Dim,
-                    format_args!("after {}", duration::spaced(latency.as_nanos())),
-                );
+                pen.print(Ink::Dim, format_args!("after {}", duration::spaced(latency.as_nanos())));
             }
         }
         EventKind::Payload { of, declared, part } => {
@@ -285,19 +260,12 @@ fn bytes(pen: &mut Pen<'_>, count: usize, declared: Option<u64>) {
         Some(declared) if declared != count as u64 => {
             pen.print(Ink::Doubtful, format_args!("{count} of {declared} bytes"));
         }
-        _ => pen.print(
-            Ink::Dim,
-            format_args!("{count} {}", if count == 1 { "byte" } else { "bytes" }),
-        ),
+        _ => pen.print(Ink::Dim, format_args!("{count} {}", if count == 1 { "byte" } else { "bytes" })),
     }
 }
 
 fn result_ink(result: &str) -> Ink {
-    let has = |word: &str| {
-        result
-            .split(|c: char| !c.is_ascii_alphabetic())
-            .any(|part| part == word)
-    };
+    let has = |word: &str| result.split(|c: char| !c.is_ascii_alphabetic()).any(|part| part == word);
     if has("ERROR") || has("FAIL") || has("ERR") {
         Ink::Bad
     } else if has("OK") || has("CONNECT") {
@@ -318,9 +286,7 @@ fn params(pen: &mut Pen<'_>, params: Params<'_>, limit: usize) {
     for (at, param) in params.iter().take(MOST_PARAMS).enumerate() {
         let label = label(&param);
         let raw = param.raw().trim_ascii_start();
-        let label_width = label
-            .as_deref()
-            .map_or(0, |label| width(label.as_bytes()) + 3);
+        let label_width = label.as_deref().map_or(0, |label| width(label.as_bytes()) + 3);
         let name_width = width(param.name().as_bytes()) + 1;
         let value_width = if raw.len() > limit { limit } else { width(raw) };
         let room = name_width + value_width + label_width + 2;
@@ -337,37 +303,22 @@ fn params(pen: &mut Pen<'_>, params: Params<'_>, limit: usize) {
         value(pen, &param, limit);
     }
     if params.len() > MOST_PARAMS {
-        pen.print(
-            Ink::Dim,
-            format_args!(", … {} more parameters", params.len() - MOST_PARAMS),
-        );
+        pen.print(Ink::Dim, format_args!(", … {} more parameters", params.len() - MOST_PARAMS));
     }
 }
 
 /// What the manual calls a value, unless the value says so itself.
 fn label<'a>(param: &Param<'a>) -> Option<Cow<'a, str>> {
     let raw = param.raw().trim_ascii();
-    let bare = raw
-        .strip_prefix(b"\"")
-        .and_then(|raw| raw.strip_suffix(b"\""))
-        .unwrap_or(raw);
-    param
-        .label()
-        .filter(|label| !label.as_bytes().eq_ignore_ascii_case(bare))
+    let bare = raw.strip_prefix(b"\"").and_then(|raw| raw.strip_suffix(b"\"")).unwrap_or(raw);
+    param.label().filter(|label| !label.as_bytes().eq_ignore_ascii_case(bare))
 }
 
 /// A parameter's bytes and what the manual calls them.
 fn value(pen: &mut Pen<'_>, param: &Param<'_>, limit: usize) {
     let raw = param.raw().trim_ascii_start();
     let shown = raw.get(..limit).unwrap_or(raw);
-    pen.wire(
-        if param.value() == Value::Broken {
-            Ink::Bad
-        } else {
-            Ink::Plain
-        },
-        shown,
-    );
+    pen.wire(if param.value() == Value::Broken { Ink::Bad } else { Ink::Plain }, shown);
     payload::left_out(pen, raw.len() - shown.len());
     if let Some(label) = label(param) {
         pen.blanks(1);
@@ -386,44 +337,27 @@ pub fn heading(out: &mut Vec<u8>, file: &str, style: Style) {
 }
 
 /// `boot.at: esp-at: 9 events, 3 exchanges; 1 error, 0 warnings, 0 infos`
-pub(super) fn totals_line(
-    out: &mut Vec<u8>,
-    file: &str,
-    session: Option<u32>,
-    totals: &Totals,
-    style: Style,
-) {
+pub(super) fn totals_line(out: &mut Vec<u8>, file: &str, session: Option<u32>, totals: &Totals, style: Style) {
     let mut pen = Pen::new(out, style);
     pen.wire(Ink::Bold, file.as_bytes());
     if let Some(session) = session {
         pen.print(Ink::Plain, format_args!(", session {session}"));
     }
     pen.print(Ink::Plain, format_args!(": {}", totals.dialect));
-    for part in [totals.model.as_deref(), totals.profile.as_deref()]
-        .into_iter()
-        .flatten()
-    {
+    for part in [totals.model.as_deref(), totals.profile.as_deref()].into_iter().flatten() {
         pen.print(Ink::Plain, format_args!(" {part}"));
     }
     let plural = |count: u64| if count == 1 { "" } else { "s" };
     let (events, exchanges) = (totals.events, totals.exchanges);
     pen.print(
         Ink::Plain,
-        format_args!(
-            ": {events} event{}, {exchanges} exchange{}; ",
-            plural(events),
-            plural(exchanges)
-        ),
+        format_args!(": {events} event{}, {exchanges} exchange{}; ", plural(events), plural(exchanges)),
     );
     for (at, (severity, count)) in Severity::ALL.into_iter().zip(totals.findings).enumerate() {
         if at > 0 {
             pen.put(Ink::Plain, ", ");
         }
-        let ink = if count == 0 {
-            Ink::Plain
-        } else {
-            block::severity_ink(severity)
-        };
+        let ink = if count == 0 { Ink::Plain } else { block::severity_ink(severity) };
         pen.print(ink, format_args!("{count} {severity}{}", plural(count)));
     }
     pen.end();

@@ -20,26 +20,14 @@ pub(super) struct Unit {
 
 impl Unit {
     /// A blank of our own.
-    pub(super) const BLANK: Self = Self {
-        text: *b"    ",
-        len: 1,
-        width: 1,
-        took: 0,
-        escape: false,
-    };
+    pub(super) const BLANK: Self = Self { text: *b"    ", len: 1, width: 1, took: 0, escape: false };
 
     fn new(text: &[u8], width: usize, took: usize, escape: bool) -> Self {
         let mut buffer = [0; 4];
         for (slot, &byte) in buffer.iter_mut().zip(text) {
             *slot = byte;
         }
-        Self {
-            text: buffer,
-            len: text.len().min(4) as u8,
-            width,
-            took,
-            escape,
-        }
+        Self { text: buffer, len: text.len().min(4) as u8, width, took, escape }
     }
 
     /// The text to print.
@@ -50,20 +38,12 @@ impl Unit {
 
 /// Takes bytes apart; see the module's documentation.
 pub(super) fn units(bytes: &[u8]) -> Units<'_> {
-    Units {
-        rest: bytes,
-        forced: 0,
-        text: false,
-    }
+    Units { rest: bytes, forced: 0, text: false }
 }
 
 /// Takes text of our own apart: its backslashes are escapes already, or stand for themselves.
 pub(super) fn text_units(text: &str) -> Units<'_> {
-    Units {
-        rest: text.as_bytes(),
-        forced: 0,
-        text: true,
-    }
+    Units { rest: text.as_bytes(), forced: 0, text: true }
 }
 
 /// Columns that the bytes take when shown.
@@ -94,12 +74,7 @@ impl<'a> Units<'a> {
     pub(super) fn plain(&mut self, most: usize) -> &'a [u8] {
         let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && *byte != b'\\';
         let len = match self.forced {
-            0 => self
-                .rest
-                .iter()
-                .take(most)
-                .position(|byte| !is_plain(byte))
-                .unwrap_or(self.rest.len().min(most)),
+            0 => self.rest.iter().take(most).position(|byte| !is_plain(byte)).unwrap_or(self.rest.len().min(most)),
             _ => 0,
         };
         let (plain, rest) = self.rest.split_at_checked(len).unwrap_or((&[], self.rest));
@@ -133,29 +108,18 @@ impl Iterator for Units<'_> {
             }
         } else {
             let window = self.rest.get(..4).unwrap_or(self.rest);
-            match window
-                .utf8_chunks()
-                .next()
-                .and_then(|chunk| chunk.valid().chars().next())
-            {
+            match window.utf8_chunks().next().and_then(|chunk| chunk.valid().chars().next()) {
                 Some(c) if is_hidden(c) => {
                     self.forced = c.len_utf8() - 1;
                     Self::hex(first)
                 }
-                Some(c) => Unit::new(
-                    c.encode_utf8(&mut [0; 4]).as_bytes(),
-                    c.width().unwrap_or(0),
-                    c.len_utf8(),
-                    false,
-                ),
+                Some(c) => {
+                    Unit::new(c.encode_utf8(&mut [0; 4]).as_bytes(), c.width().unwrap_or(0), c.len_utf8(), false)
+                }
                 None => Self::hex(first),
             }
         };
-        self.rest = if unit.took == 1 {
-            tail
-        } else {
-            self.rest.get(unit.took..).unwrap_or_default()
-        };
+        self.rest = if unit.took == 1 { tail } else { self.rest.get(unit.took..).unwrap_or_default() };
         Some(unit)
     }
 }
@@ -176,18 +140,13 @@ mod tests {
     use super::*;
 
     fn shown(bytes: &[u8]) -> String {
-        let text: Vec<u8> = units(bytes)
-            .flat_map(|unit| unit.bytes().to_vec())
-            .collect();
+        let text: Vec<u8> = units(bytes).flat_map(|unit| unit.bytes().to_vec()).collect();
         String::from_utf8(text).unwrap()
     }
 
     #[test]
     fn what_is_shown_gives_the_bytes_back() {
-        let all: Vec<u8> = (0..=255)
-            .chain("ä§日\u{9b}31m\u{202e}\u{feff}".bytes())
-            .chain(*b"\xE2\x80")
-            .collect();
+        let all: Vec<u8> = (0..=255).chain("ä§日\u{9b}31m\u{202e}\u{feff}".bytes()).chain(*b"\xE2\x80").collect();
         let text = shown(&all);
         let mut back = Vec::new();
         crate::escape::unescape(text.as_bytes(), &mut back).unwrap();

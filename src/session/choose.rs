@@ -88,9 +88,9 @@ impl Decoder {
         let delimited = matches!(stop, Some(b':' | b',' | b'=')) && name.len() < content.len();
         self.spans.clear();
         if delimited {
-            let skip = content.get(name.len()..).map_or(0, |rest| {
-                rest.iter().position(|b| b":,=".contains(b)).map_or(rest.len(), |at| at + 1)
-            });
+            let skip = content
+                .get(name.len()..)
+                .map_or(0, |rest| rest.iter().position(|b| b":,=".contains(b)).map_or(rest.len(), |at| at + 1));
             fields::split(framed.bytes, framed.start + name.len() + skip, framed.end, catalog.escapes, &mut self.spans);
         }
         let mut best: Option<Choice> = None;
@@ -158,7 +158,11 @@ impl Decoder {
                 }
             }
         }
-        if best.is_none() { self.best_free(catalog, framed).or_else(|| self.best_numeric(catalog, framed)) } else { best }
+        if best.is_none() {
+            self.best_free(catalog, framed).or_else(|| self.best_numeric(catalog, framed))
+        } else {
+            best
+        }
     }
 
     /// A result code as a number (`ATV0`): alone on a line that ends in CR, while a command is open.
@@ -332,9 +336,9 @@ impl Decoder {
             (Role::Result, _) => {
                 let failure = !line.ok && is_failure(catalog, line);
                 let taker = |rejected: bool| {
-                    self.open
-                        .iter()
-                        .position(|exchange| exchange.rejected == rejected && exchange.takes(catalog, &line.name, failure))
+                    self.open.iter().position(|exchange| {
+                        exchange.rejected == rejected && exchange.takes(catalog, &line.name, failure)
+                    })
                 };
                 match taker(false).or_else(|| taker(true)) {
                     Some(open) => (rank::RESULT_TAKEN, id(open), Some(open)),
@@ -365,7 +369,11 @@ fn split_link(content: &[u8]) -> Option<(usize, &[u8])> {
 /// Names with a prefix are compared without case; words are not: `OK` is a result, `ok` is text.
 fn same_words(name: &str, content: &[u8]) -> bool {
     let name = name.as_bytes();
-    if name.first().is_some_and(u8::is_ascii_alphanumeric) { name == content } else { name.eq_ignore_ascii_case(content) }
+    if name.first().is_some_and(u8::is_ascii_alphanumeric) {
+        name == content
+    } else {
+        name.eq_ignore_ascii_case(content)
+    }
 }
 
 /// Results that mean failure whatever the command: `ERROR`, `+CME ERROR`, and whatever the catalog lists as any command's but the first.

@@ -33,7 +33,9 @@ impl Decoder {
         let mut head = Heads::default();
         for &at in found {
             let Some(line) = catalog.lines.get(at as usize) else { continue };
-            let (Some(counted), Pattern::Fields { shapes }) = (line.data.filter(|data| !data.behind_line), &line.pattern) else {
+            let (Some(counted), Pattern::Fields { shapes }) =
+                (line.data.filter(|data| !data.behind_line), &line.pattern)
+            else {
                 continue;
             };
             if head.separator != counted.separator {
@@ -52,7 +54,8 @@ impl Decoder {
                     continue;
                 }
                 let off = line.when.as_ref().is_some_and(|when| {
-                    let scope = Scope { state: &self.state, params: Params { bytes: rest, slots: &self.trial, catalog } };
+                    let scope =
+                        Scope { state: &self.state, params: Params { bytes: rest, slots: &self.trial, catalog } };
                     when.expr.eval(&scope) == Some(false)
                 });
                 let framed = Framed { bytes: rest, start, end, ending: None };
@@ -72,11 +75,14 @@ impl Decoder {
             }
         }
         // The bytes to come must not change what is chosen now.
-        let waits = !self.closing && unfinished.is_some_and(|key| best.as_ref().is_none_or(|best| key >= best.0.key(catalog)));
+        let waits =
+            !self.closing && unfinished.is_some_and(|key| best.as_ref().is_none_or(|best| key >= best.0.key(catalog)));
         let Some((choice, counted, end)) = best.filter(|_| !waits) else {
             return if waits { Head::Unfinished } else { Head::None };
         };
-        let (Some(line), Some(bytes)) = (catalog.lines.get(choice.line as usize), rest.get(..end)) else { return Head::None };
+        let (Some(line), Some(bytes)) = (catalog.lines.get(choice.line as usize), rest.get(..end)) else {
+            return Head::None;
+        };
         if let Some(profile) = line.profile {
             self.tell_profile(catalog, profile);
         }
@@ -101,14 +107,28 @@ impl Decoder {
         Head::Given(end)
     }
 
-    pub(super) fn start_module_data(&mut self, catalog: &Catalog, choice: Choice, counted: Counted, bytes: &[u8], slots: &[Slot]) {
+    pub(super) fn start_module_data(
+        &mut self,
+        catalog: &Catalog,
+        choice: Choice,
+        counted: Counted,
+        bytes: &[u8],
+        slots: &[Slot],
+    ) {
         if let Some(count) = count_of(catalog, counted, bytes, slots).filter(|&count| count > 0) {
             let of = Of { exchange: choice.exchange, owner: Owner::Line(choice.line) };
             self.side(Sender::Module).phase = Phase::Data(Data::new(of, count));
         }
     }
 
-    pub(super) fn module_data<O: Observer>(&mut self, catalog: &Catalog, rest: &[u8], data: Data, settle: bool, obs: &mut O) -> usize {
+    pub(super) fn module_data<O: Observer>(
+        &mut self,
+        catalog: &Catalog,
+        rest: &[u8],
+        data: Data,
+        settle: bool,
+        obs: &mut O,
+    ) -> usize {
         let size = data.part_size();
         match self.settle_doubt(catalog, rest, data, settle) {
             Some(Doubt::Gone) => {
@@ -220,7 +240,13 @@ impl Heads {
     }
 
     /// Where the data starts if the head is of this shape: `Err` where the bytes end before that is clear, `None` if it is not.
-    fn end(&self, catalog: &Catalog, shape: &crate::catalog::Shape, rest: &[u8], spans: &[fields::Span]) -> Option<Result<usize, ()>> {
+    fn end(
+        &self,
+        catalog: &Catalog,
+        shape: &crate::catalog::Shape,
+        rest: &[u8],
+        spans: &[fields::Span],
+    ) -> Option<Result<usize, ()>> {
         let count = shape.fields.len();
         if self.separator != b',' {
             return match self.end {

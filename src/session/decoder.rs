@@ -408,7 +408,9 @@ impl Decoder {
         let text;
         let name = match of.owner {
             Owner::Line(at) => catalog.lines.get(at as usize).map_or(Name::known(""), |line| Name::known(&line.name)),
-            Owner::Command(Some(at)) => catalog.commands.get(at as usize).map_or(Name::known(""), |c| Name::known(&c.name)),
+            Owner::Command(Some(at)) => {
+                catalog.commands.get(at as usize).map_or(Name::known(""), |c| Name::known(&c.name))
+            }
             Owner::Command(None) => {
                 text = String::new();
                 Name::raw_command(text.as_bytes())
@@ -457,7 +459,13 @@ impl Decoder {
                     self.ended.pop_front();
                 }
                 let command = part.command.unwrap_or_default();
-                self.ended.push_back(Ended { id: exchange.id, command, form: part.form, delivered: exchange.delivered, reading: false });
+                self.ended.push_back(Ended {
+                    id: exchange.id,
+                    command,
+                    form: part.form,
+                    delivered: exchange.delivered,
+                    reading: false,
+                });
             }
         }
         let id = exchange.id;
@@ -465,7 +473,8 @@ impl Decoder {
             self.spare.push(exchange);
         }
         // The host's data of this exchange is over, however much of it came.
-        if matches!(self.side(Sender::Host).phase, Phase::Data(Data { of, .. }) | Phase::CtrlZ(of) if of.exchange == Some(id)) {
+        if matches!(self.side(Sender::Host).phase, Phase::Data(Data { of, .. }) | Phase::CtrlZ(of) if of.exchange == Some(id))
+        {
             self.side(Sender::Host).phase = Phase::Lines;
         }
     }
@@ -529,7 +538,8 @@ impl Decoder {
     /// The data phase of the open exchange `id` begins (or goes on) with the host's next byte.
     pub(super) fn start_data(&mut self, catalog: &Catalog, at: usize) {
         let Some(exchange) = self.open.get_mut(at) else { return };
-        let owner = Owner::Command(exchange.data_part.and_then(|at| exchange.parts.get(at)).and_then(|part| part.command));
+        let owner =
+            Owner::Command(exchange.data_part.and_then(|at| exchange.parts.get(at)).and_then(|part| part.command));
         let of = Of { exchange: Some(exchange.id), owner };
         let declared = exchange.declared;
         exchange.stage = Stage::Data;

@@ -108,7 +108,9 @@ impl Decoder {
             self.give(catalog, Sender::Module, framed.bytes, id, EventKind::Echo, obs);
             return true;
         }
-        let Some(at) = self.open.iter().position(|exchange| is_like(exchange.unechoed(), content)) else { return false };
+        let Some(at) = self.open.iter().position(|exchange| is_like(exchange.unechoed(), content)) else {
+            return false;
+        };
         let Some(exchange) = self.open.get_mut(at) else { return false };
         let (id, sent) = (exchange.id, exchange.unechoed().to_vec());
         exchange.echoed = exchange.text.len();
@@ -128,7 +130,8 @@ fn is_like(sent: &[u8], came: &[u8]) -> bool {
         return false;
     }
     let head = sent.iter().zip(came).take_while(|(a, b)| a == b).count();
-    let tail = sent.iter().rev().zip(came.iter().rev()).take_while(|(a, b)| a == b).count().min(short - head.min(short));
+    let tail =
+        sent.iter().rev().zip(came.iter().rev()).take_while(|(a, b)| a == b).count().min(short - head.min(short));
     if (head + tail) * 5 >= long * 3 {
         return true;
     }
@@ -143,10 +146,20 @@ mod tests {
 
     #[test]
     fn likeness() {
-        for (sent, came) in [("AT+CWMODE=1", "T+CWMODE=1"), ("AT+CWMODE=1", "AT+CWODE=1"), ("AT+GMR", "AT+GER"), ("AT+CWJAP=\"a\"", "AT+CWJPA=\"a\"")] {
+        for (sent, came) in [
+            ("AT+CWMODE=1", "T+CWMODE=1"),
+            ("AT+CWMODE=1", "AT+CWODE=1"),
+            ("AT+GMR", "AT+GER"),
+            ("AT+CWJAP=\"a\"", "AT+CWJPA=\"a\""),
+        ] {
             assert!(is_like(sent.as_bytes(), came.as_bytes()), "{sent} {came}");
         }
-        for (sent, came) in [("AT+CWMODE=1", "OK"), ("AT", "ready"), ("AT+CIPSTART=\"TCP\"", "AT version:1.7"), ("AT+GMR", "WIFI GOT IP")] {
+        for (sent, came) in [
+            ("AT+CWMODE=1", "OK"),
+            ("AT", "ready"),
+            ("AT+CIPSTART=\"TCP\"", "AT version:1.7"),
+            ("AT+GMR", "WIFI GOT IP"),
+        ] {
             assert!(!is_like(sent.as_bytes(), came.as_bytes()), "{sent} {came}");
         }
     }

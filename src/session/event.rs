@@ -148,7 +148,17 @@ impl EventKind<'_> {
 
     /// All kinds, in the order of the contract.
     pub const ALL: [&'static str; 11] = [
-        "command", "echo", "response", "final", "progress", "urc", "prompt", "payload", "passthrough", "boot", "noise",
+        "command",
+        "echo",
+        "response",
+        "final",
+        "progress",
+        "urc",
+        "prompt",
+        "payload",
+        "passthrough",
+        "boot",
+        "noise",
     ];
 }
 

@@ -137,9 +137,15 @@ impl Exchange {
                 !known || failure
             }
             // The host did not wait: what accepts the command comes behind its data.
-            Stage::Data | Stage::Sent if !self.prompted && self.specs(catalog).any(|spec| spec.finals.iter().any(|name| **name == *result)) => true,
+            Stage::Data | Stage::Sent
+                if !self.prompted
+                    && self.specs(catalog).any(|spec| spec.finals.iter().any(|name| **name == *result)) =>
+            {
+                true
+            }
             Stage::Prompt(true) | Stage::Data | Stage::Sent => {
-                let then = self.data_spec(catalog).and_then(|spec| spec.data.as_ref().map(|data| (&data.then, &spec.finals)));
+                let then =
+                    self.data_spec(catalog).and_then(|spec| spec.data.as_ref().map(|data| (&data.then, &spec.finals)));
                 match then {
                     Some((then, finals)) if then.is_empty() => finals.iter().any(|name| **name == *result) || failure,
                     Some((then, _)) => then.iter().any(|name| **name == *result) || failure,
@@ -158,7 +164,9 @@ impl Exchange {
         };
         let first = first.or_else(|| self.specs(catalog).next().and_then(|spec| spec.finals.first()));
         match first {
-            Some(first) => **first == *result || (ok && !self.specs(catalog).any(|spec| spec.fails.iter().any(|f| **f == *result))),
+            Some(first) => {
+                **first == *result || (ok && !self.specs(catalog).any(|spec| spec.fails.iter().any(|f| **f == *result)))
+            }
             None => ok,
         }
     }

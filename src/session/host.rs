@@ -17,7 +17,13 @@ const HELD_MAX: usize = 64;
 const ESCAPE_SILENCE: Time = Time::from_millis(20);
 
 impl Decoder {
-    pub(super) fn run_host<O: Observer>(&mut self, catalog: &Catalog, bytes: &[u8], settle: bool, obs: &mut O) -> usize {
+    pub(super) fn run_host<O: Observer>(
+        &mut self,
+        catalog: &Catalog,
+        bytes: &[u8],
+        settle: bool,
+        obs: &mut O,
+    ) -> usize {
         let mut done = 0;
         while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
             let used = match self.side(Sender::Host).phase {
@@ -59,7 +65,11 @@ impl Decoder {
         };
         if !starts_command && self.takes_data_early(catalog, obs) {
             // What was blank ahead of a line is data now.
-            return if matches!(self.side(Sender::Host).phase, Phase::Lines) { 0 } else { self.run_host(catalog, rest, settle, obs) };
+            return if matches!(self.side(Sender::Host).phase, Phase::Lines) {
+                0
+            } else {
+                self.run_host(catalog, rest, settle, obs)
+            };
         }
         let clear = self.side(Sender::Host).clear;
         // A line ends within its limit, however much more is there already.
@@ -177,7 +187,11 @@ impl Decoder {
             let from = clear.saturating_sub(ends.len());
             let found = memchr::memmem::find_iter(window.get(from..).unwrap_or_default(), ends)
                 // A backslash ahead makes it data.
-                .find(|&at| window.get(..from + at).is_some_and(|ahead| ahead.iter().rev().take_while(|&&b| b == b'\\').count() % 2 == 0));
+                .find(|&at| {
+                    window
+                        .get(..from + at)
+                        .is_some_and(|ahead| ahead.iter().rev().take_while(|&&b| b == b'\\').count() % 2 == 0)
+                });
             if let Some(at) = found {
                 let bytes = rest.get(..from + at + ends.len()).unwrap_or(rest);
                 self.keep_sent(data.of, bytes);
@@ -442,11 +456,11 @@ impl Decoder {
     /// Finds the alternative that fits best and leaves its parameters in `slots`.
     fn choose_syntax(&mut self, catalog: &Catalog, spec: Option<&FormSpec>, bytes: &[u8]) -> Option<(usize, usize)> {
         let mut best: Option<(u32, (usize, usize))> = None;
-        let several = spec.is_some_and(|spec| spec.syntax.len() > 1 || spec.syntax.iter().any(|syntax| syntax.shapes.len() > 1));
+        let several =
+            spec.is_some_and(|spec| spec.syntax.len() > 1 || spec.syntax.iter().any(|syntax| syntax.shapes.len() > 1));
         for (number, syntax) in spec.iter().flat_map(|spec| spec.syntax.iter()).enumerate() {
             for (at, shape) in syntax.shapes.iter().enumerate() {
-                let misfit =
-                    matching::fit(catalog, shape, bytes, &self.spans, Strictness::Host, &mut self.trial);
+                let misfit = matching::fit(catalog, shape, bytes, &self.spans, Strictness::Host, &mut self.trial);
                 if misfit == NO_FIT {
                     continue;
                 }
@@ -472,7 +486,12 @@ impl Decoder {
             let strict = Strictness::Host;
             self.slots.extend(self.spans.iter().map(|&(start, end)| {
                 let raw = bytes.get(start as usize..end as usize).unwrap_or_default();
-                super::Slot { start, end, spec: super::Slot::NO_SPEC, read: matching::read(raw, None, catalog.escapes, strict) }
+                super::Slot {
+                    start,
+                    end,
+                    spec: super::Slot::NO_SPEC,
+                    read: matching::read(raw, None, catalog.escapes, strict),
+                }
             }));
         }
         best.map(|(_, choice)| choice)
@@ -490,9 +509,10 @@ impl Decoder {
         let params = Params { bytes, slots: &self.slots, catalog };
         let scope = Scope { state: &self.state, params };
         exchange.timeout = exchange.timeout.max(spec.timeout);
-        let phase = spec.data.as_ref().filter(|data| {
-            data.phase.as_ref().is_none_or(|phase| phase.expr.eval(&scope) != Some(false))
-        });
+        let phase = spec
+            .data
+            .as_ref()
+            .filter(|data| data.phase.as_ref().is_none_or(|phase| phase.expr.eval(&scope) != Some(false)));
         if let Some(data) = phase {
             let declared = match &data.sends {
                 Sends::Counted(by) => match params.named(by).map(|param| param.value()) {

@@ -221,11 +221,15 @@ pub(crate) fn in_range(catalog: &Catalog, bytes: &[u8], slots: &[Slot]) -> bool 
         let Some(spec) = catalog.param(slot.spec) else { return true };
         match (&spec.kind, slot.read) {
             (Kind::Int(ranges) | Kind::Hex(ranges), Read::Int(number)) => ranges.contains(number),
-            (Kind::Numbers, Read::Int(number)) => spec.labels.iter().any(|(value, _)| *value == StateValue::Int(number)),
+            (Kind::Numbers, Read::Int(number)) => {
+                spec.labels.iter().any(|(value, _)| *value == StateValue::Int(number))
+            }
             (Kind::Words, Read::Quoted | Read::Bare) => {
                 let raw = slot.raw(bytes);
                 let text = if slot.read == Read::Quoted { inner(raw) } else { raw };
-                spec.labels.iter().any(|(value, _)| matches!(value, StateValue::Word(word) if word.as_bytes().eq_ignore_ascii_case(text)))
+                spec.labels.iter().any(
+                    |(value, _)| matches!(value, StateValue::Word(word) if word.as_bytes().eq_ignore_ascii_case(text)),
+                )
             }
             _ => true,
         }

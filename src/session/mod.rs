@@ -17,8 +17,8 @@ mod state;
 
 pub(crate) use decoder::Decoder;
 pub use decoder::{Options, PART};
-pub use event::{Event, EventKind, Form, Name, Param, Params, Text, Value};
 pub(crate) use event::Slot;
+pub use event::{Event, EventKind, Form, Name, Param, Params, Text, Value};
 pub(crate) use notice::{CommandFacts, Facts, LineFacts, Notice, Observer};
 pub(crate) use state::Scope;
 

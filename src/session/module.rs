@@ -2,10 +2,10 @@
 
 use super::choose::Choice;
 use super::counted::{Head, count_of};
-use super::exchange::later_bit;
 use super::decoder::{Data, Decoder, LEAD_MAX, LINE_MAX, Of, Owner, PART, Phase};
 use super::event::{EventKind, Form, Name, Param, Params, Slot};
 use super::exchange::Stage;
+use super::exchange::later_bit;
 use super::matching::{self, Strictness};
 use super::notice::{LineFacts, Notice, Observer};
 use crate::catalog::{Catalog, Line, NameHash, Pattern, Role};
@@ -40,7 +40,13 @@ pub(super) struct Scanned {
 }
 
 impl Decoder {
-    pub(super) fn run_module<O: Observer>(&mut self, catalog: &Catalog, bytes: &[u8], settle: bool, obs: &mut O) -> usize {
+    pub(super) fn run_module<O: Observer>(
+        &mut self,
+        catalog: &Catalog,
+        bytes: &[u8],
+        settle: bool,
+        obs: &mut O,
+    ) -> usize {
         let mut done = 0;
         while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
             let used = match self.side(Sender::Module).phase {
@@ -91,7 +97,8 @@ impl Decoder {
             name_len += 1;
         }
         let name = body.get(..name_len).unwrap_or(body);
-        let found = if matches!(stop, Some(b':' | b',' | b'=')) { catalog.line_index.find_hashed(name, hash) } else { &[] };
+        let found =
+            if matches!(stop, Some(b':' | b',' | b'=')) { catalog.line_index.find_hashed(name, hash) } else { &[] };
         let inline = found.iter().any(|&at| catalog.lines.get(at as usize).is_some_and(Line::starts_data));
         if inline {
             match self.inline_data(catalog, rest, start, name_len, found, obs) {
@@ -154,7 +161,10 @@ impl Decoder {
         let waiting = self.open.iter().position(|exchange| {
             matches!(exchange.stage, Stage::Prompt(_) | Stage::Data | Stage::Sent)
                 && !exchange.prompted
-                && exchange.data_spec(catalog).and_then(|spec| spec.data.as_ref()).is_some_and(|data| &*data.prompt == ">")
+                && exchange
+                    .data_spec(catalog)
+                    .and_then(|spec| spec.data.as_ref())
+                    .is_some_and(|data| &*data.prompt == ">")
         });
         let len = match framing::prompt(rest) {
             Ok((_, prompt)) => prompt.len(),
@@ -344,8 +354,9 @@ impl Decoder {
                 if let (Role::After, Some(id)) = (line.role, choice.exchange)
                     && let Some(ended) = self.ended.iter_mut().rev().find(|ended| ended.id == id)
                 {
-                    ended.reading = line.data.is_some_and(|counted| count_of(catalog, counted, bytes, slots) != Some(0))
-                        && line.data.is_some();
+                    ended.reading =
+                        line.data.is_some_and(|counted| count_of(catalog, counted, bytes, slots) != Some(0))
+                            && line.data.is_some();
                 }
                 if let Some((command, Form::Read)) = line.owner {
                     // A read-back: what the set form stores is now known.
@@ -442,7 +453,8 @@ impl Decoder {
 
     /// Text that tells a firmware generation or a product.
     pub(super) fn tell_by_text(&mut self, catalog: &Catalog, content: &[u8]) {
-        let told = |tells: &[Box<str>]| tells.iter().any(|tell| !tell.is_empty() && content.starts_with(tell.as_bytes()));
+        let told =
+            |tells: &[Box<str>]| tells.iter().any(|tell| !tell.is_empty() && content.starts_with(tell.as_bytes()));
         if let Some(at) = catalog.profiles.iter().position(|profile| told(&profile.tells)) {
             self.profile = Some(at as u16);
         }
@@ -455,7 +467,14 @@ impl Decoder {
 
     // ---- final results
 
-    fn result<O: Observer>(&mut self, catalog: &Catalog, framed: &Framed<'_>, line: &Line, choice: Choice, obs: &mut O) {
+    fn result<O: Observer>(
+        &mut self,
+        catalog: &Catalog,
+        framed: &Framed<'_>,
+        line: &Line,
+        choice: Choice,
+        obs: &mut O,
+    ) {
         let open = match choice.open {
             Some(open) => Some(open),
             // Nobody waits for it; a plain failure or success still ends what is there, and so does a result that can be no other's.
@@ -532,7 +551,8 @@ impl Decoder {
             Stage::Data | Stage::Sent if ok && !exchange.prompted && exchange.accepts_first(catalog) => return,
             Stage::Sent | Stage::Data => self.last_data = Some(exchange.id),
             Stage::Prompt(_) if !ok => {
-                let owner = Owner::Command(exchange.data_part.and_then(|at| exchange.parts.get(at)).and_then(|p| p.command));
+                let owner =
+                    Owner::Command(exchange.data_part.and_then(|at| exchange.parts.get(at)).and_then(|p| p.command));
                 self.refused = Some((Of { exchange: Some(exchange.id), owner }, exchange.declared));
             }
             _ => {}
@@ -545,7 +565,8 @@ impl Decoder {
 
     /// Whether a result is one that ends the data phase of the exchange.
     fn ends_data(&self, catalog: &Catalog, open: usize, result: &str) -> bool {
-        let data = self.open.get(open).and_then(|exchange| exchange.data_spec(catalog)).and_then(|spec| spec.data.as_ref());
+        let data =
+            self.open.get(open).and_then(|exchange| exchange.data_spec(catalog)).and_then(|spec| spec.data.as_ref());
         data.is_none_or(|data| data.then.is_empty() || data.then.iter().any(|name| **name == *result))
     }
 
@@ -580,7 +601,14 @@ impl Decoder {
 
     // ---- boot
 
-    fn boot_line<O: Observer>(&mut self, catalog: &Catalog, framed: &Framed<'_>, line: &Line, choice: Choice, obs: &mut O) {
+    fn boot_line<O: Observer>(
+        &mut self,
+        catalog: &Catalog,
+        framed: &Framed<'_>,
+        line: &Line,
+        choice: Choice,
+        obs: &mut O,
+    ) {
         let slots = std::mem::take(&mut self.slots);
         let params = Params { bytes: framed.bytes, slots: &slots, catalog };
         let kind = EventKind::Boot { name: Name::known(&line.name), params };
@@ -594,7 +622,8 @@ impl Decoder {
         self.flush_host_data(catalog, None, false, obs);
         let asked = self.restart_asked(catalog);
         // What was asked after the reset, though it is read only now, lives on.
-        let spared = self.spared.filter(|spared| spared.1 >= self.side(Sender::Module).base).map_or(u64::MAX, |spared| spared.0);
+        let spared =
+            self.spared.filter(|spared| spared.1 >= self.side(Sender::Module).base).map_or(u64::MAX, |spared| spared.0);
         let mut open = 0;
         while self.open.front().is_some_and(|exchange| exchange.id < spared) {
             self.close_exchange(0, false);
@@ -621,7 +650,14 @@ impl Decoder {
 
     // ---- unknown lines
 
-    fn unknown<O: Observer>(&mut self, catalog: &Catalog, framed: &Framed<'_>, name: &[u8], stop: Option<u8>, obs: &mut O) {
+    fn unknown<O: Observer>(
+        &mut self,
+        catalog: &Catalog,
+        framed: &Framed<'_>,
+        name: &[u8],
+        stop: Option<u8>,
+        obs: &mut O,
+    ) {
         let content = framed.content();
         if let Some((at, spec)) = self.download(catalog, content) {
             self.booting = false;
@@ -702,7 +738,6 @@ impl Decoder {
             fresh.then_some((at, &*data.prompt))
         })
     }
-
 }
 
 /// Scans a name as [`Decoder::module_line`] does.
@@ -747,4 +782,3 @@ fn is_noise(content: &[u8]) -> bool {
     let broken: usize = content.utf8_chunks().map(|chunk| chunk.invalid().len()).sum();
     odd > 0 || broken * 4 >= content.len()
 }
-

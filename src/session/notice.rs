@@ -48,15 +48,65 @@ pub(crate) struct LineFacts<'f> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub(crate) enum Notice {
-    EchoMismatch { seq: u64, exchange: u64, sent: Vec<u8>, came: Vec<u8> },
-    LateFinal { seq: u64, exchange: u64, time: Option<Time>, latency: Time, limit: u64, command: Option<(u32, Form)>, of: u64 },
-    MissingFinal { seq: u64, exchange: u64, time: Option<Time>, limit: Option<u64>, command: Option<(u32, Form)>, because: &'static str },
-    Overlap { seq: u64, exchange: u64, before: u64, before_seq: u64 },
-    PayloadBeforePrompt { seq: u64, exchange: Option<u64>, refused: bool, command: Option<(u32, Form)> },
-    PayloadLength { seq: u64, exchange: Option<u64>, from: Sender, declared: u64, actual: u64, more: bool },
-    Reset { seq: u64, open: usize },
-    Resync { seq: u64, lost: u64, declared: u64, how: &'static str },
-    UnexpectedFinal { seq: u64, exchange: Option<u64>, result: String, command: Option<(u32, Form)> },
+    EchoMismatch {
+        seq: u64,
+        exchange: u64,
+        sent: Vec<u8>,
+        came: Vec<u8>,
+    },
+    LateFinal {
+        seq: u64,
+        exchange: u64,
+        time: Option<Time>,
+        latency: Time,
+        limit: u64,
+        command: Option<(u32, Form)>,
+        of: u64,
+    },
+    MissingFinal {
+        seq: u64,
+        exchange: u64,
+        time: Option<Time>,
+        limit: Option<u64>,
+        command: Option<(u32, Form)>,
+        because: &'static str,
+    },
+    Overlap {
+        seq: u64,
+        exchange: u64,
+        before: u64,
+        before_seq: u64,
+    },
+    PayloadBeforePrompt {
+        seq: u64,
+        exchange: Option<u64>,
+        refused: bool,
+        command: Option<(u32, Form)>,
+    },
+    PayloadLength {
+        seq: u64,
+        exchange: Option<u64>,
+        from: Sender,
+        declared: u64,
+        actual: u64,
+        more: bool,
+    },
+    Reset {
+        seq: u64,
+        open: usize,
+    },
+    Resync {
+        seq: u64,
+        lost: u64,
+        declared: u64,
+        how: &'static str,
+    },
+    UnexpectedFinal {
+        seq: u64,
+        exchange: Option<u64>,
+        result: String,
+        command: Option<(u32, Form)>,
+    },
 }
 
 /// Takes what the decoder gives.

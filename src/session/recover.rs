@@ -63,7 +63,13 @@ impl Decoder {
     }
 
     /// The recording ends within the data: unless a result or a boot banner shows that the data had ended before.
-    pub(super) fn short_at_end<O: Observer>(&mut self, catalog: &Catalog, rest: &[u8], data: Data, obs: &mut O) -> usize {
+    pub(super) fn short_at_end<O: Observer>(
+        &mut self,
+        catalog: &Catalog,
+        rest: &[u8],
+        data: Data,
+        obs: &mut O,
+    ) -> usize {
         if !self.closing {
             return 0;
         }
@@ -80,17 +86,21 @@ impl Decoder {
         if newest.text == line.content {
             return true;
         }
-        let framed =
-            Framed { bytes: line.bytes, start: line.start, end: line.start + line.content.len(), ending: Some(line.ending) };
+        let framed = Framed {
+            bytes: line.bytes,
+            start: line.start,
+            end: line.start + line.content.len(),
+            ending: Some(line.ending),
+        };
         let (len, stop, hash) = scan_name(line.content);
         let name = line.content.get(..len).unwrap_or_default();
         let choice = self.best_named(catalog, &framed, name, hash, stop);
         let known = choice.and_then(|choice| catalog.lines.get(choice.line as usize));
         known.is_some_and(|known| match known.role {
             Role::Result => true,
-            Role::Reply | Role::After | Role::Later => {
-                known.owner.is_some_and(|(command, _)| self.open.back().is_some_and(|newest| newest.has_command(command)))
-            }
+            Role::Reply | Role::After | Role::Later => known
+                .owner
+                .is_some_and(|(command, _)| self.open.back().is_some_and(|newest| newest.has_command(command))),
             Role::Boot => true,
             Role::Progress => known.rejects,
             Role::Urc => false,
@@ -135,7 +145,10 @@ impl Decoder {
         let choice = self.best_named(catalog, &framed, name, hash, stop).or_else(|| self.best_other(catalog, &framed));
         choice.is_some_and(|choice| {
             choice.is_fit()
-                && catalog.lines.get(choice.line as usize).is_some_and(|line| !matches!(line.pattern, Pattern::Free { .. }))
+                && catalog
+                    .lines
+                    .get(choice.line as usize)
+                    .is_some_and(|line| !matches!(line.pattern, Pattern::Free { .. }))
         })
     }
 
@@ -192,7 +205,10 @@ impl Decoder {
         let stop = stop.unwrap_or(window.len());
         let name = window.get(..stop).unwrap_or_default().trim_ascii();
         let fields = |at: &u32| {
-            catalog.lines.get(*at as usize).is_some_and(|line| matches!(line.pattern, Pattern::Fields { .. } | Pattern::Words))
+            catalog
+                .lines
+                .get(*at as usize)
+                .is_some_and(|line| matches!(line.pattern, Pattern::Fields { .. } | Pattern::Words))
         };
         if catalog.line_index.find(name).iter().any(fields) {
             return Some(Behind::Fine);

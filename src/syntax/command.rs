@@ -103,7 +103,12 @@ pub(crate) fn parts(content: &[u8], out: &mut Vec<Part>) {
             }
             None => {
                 let body = offset(skip_blanks(rest));
-                out.push(Part { all: 0..content.len(), name: body..body, form: Form::Execute, args: body..content.len() });
+                out.push(Part {
+                    all: 0..content.len(),
+                    name: body..body,
+                    form: Form::Execute,
+                    args: body..content.len(),
+                });
             }
         }
     }
@@ -201,7 +206,10 @@ mod tests {
     fn command_lines() {
         assert_eq!(shown("AT"), [" execute "]);
         assert_eq!(shown("ATE0"), ["E execute 0"]);
-        assert_eq!(shown("ate0v1&f+cmee=2;+creg?;+x=?"), ["e execute 0", "v execute 1", "&f execute ", "+cmee set 2", "+creg read ", "+x test "]);
+        assert_eq!(
+            shown("ate0v1&f+cmee=2;+creg?;+x=?"),
+            ["e execute 0", "v execute 1", "&f execute ", "+cmee set 2", "+creg read ", "+x test "]
+        );
         assert_eq!(shown("AT+CWJAP=\"a;+b\",\"c\""), ["+CWJAP set \"a;+b\",\"c\""]);
         assert_eq!(shown("AT+CIPETHMAC =\"1a\""), ["+CIPETHMAC set \"1a\""]);
         assert_eq!(shown("ATS3=13"), ["S3 set 13"]);

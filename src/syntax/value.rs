@@ -150,7 +150,9 @@ fn item(input: &[u8], depth: usize) -> IResult<&[u8], RangeItem<'_>> {
         map(delimited((char('['), space0), |input| items(input, deeper), (space0, char(']'))), RangeItem::List),
         map(recognize((char('"'), take_till(|b| b == b'"'), char('"'))), RangeItem::Word),
         map(recognize((char('<'), take_till(|b| b == b'>'), char('>'))), RangeItem::Word),
-        map(separated_pair(number, alt((tag("-"), tag("~"), tag(".."))), number), |(low, high)| RangeItem::Span(low, high)),
+        map(separated_pair(number, alt((tag("-"), tag("~"), tag(".."))), number), |(low, high)| {
+            RangeItem::Span(low, high)
+        }),
         map((number, nom::combinator::peek(nom::combinator::not(word))), |(number, ())| RangeItem::Number(number)),
         map(word, RangeItem::Word),
     ))
@@ -201,7 +203,9 @@ mod tests {
         for yes in [&b"192.168.4.1"[..], b"0.0.0.0", b"255.255.255.255", b"fe80::1", b"::ffff:1.2.3.4"] {
             assert!(is_ip(yes), "{yes:?}");
         }
-        for no in [&b""[..], b"1.2.3", b"1.2.3.256", b"1.2.3.4.5", b"1..3.4", b"1.2.3.", b"a.b.c.d", b"1234.1.1.1", b"host"] {
+        for no in
+            [&b""[..], b"1.2.3", b"1.2.3.256", b"1.2.3.4.5", b"1..3.4", b"1.2.3.", b"a.b.c.d", b"1234.1.1.1", b"host"]
+        {
             assert!(!is_ip(no), "{no:?}");
         }
     }
@@ -213,7 +217,10 @@ mod tests {
             range_list(b"(0,2-4), (\"A\",\"B\")"),
             Some(vec![List(vec![Number(0), Span(2, 4)]), List(vec![Word(b"\"A\""), Word(b"\"B\"")])])
         );
-        assert_eq!(range_list(b"[(0-10),(1-10)]"), Some(vec![List(vec![List(vec![Span(0, 10)]), List(vec![Span(1, 10)])])]));
+        assert_eq!(
+            range_list(b"[(0-10),(1-10)]"),
+            Some(vec![List(vec![List(vec![Span(0, 10)]), List(vec![Span(1, 10)])])])
+        );
         assert_eq!(range_list(b"<filename>,2G"), Some(vec![Word(b"<filename>"), Word(b"2G")]));
         assert_eq!(range_list(b"(0-3"), None);
         assert_eq!(range_list("(".repeat(100_000).as_bytes()), None);

@@ -2,12 +2,7 @@
 //!
 //! `ATSCOPE_BLESS=1 cargo test` rewrites these files: read the difference in review like code.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    dead_code
-)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, dead_code)]
 
 use std::fs;
 use std::io::Write;
@@ -42,12 +37,7 @@ pub fn run(args: &[&str]) -> Run {
 
 /// Runs the program with these bytes on standard input.
 pub fn run_with(args: &[&str], input: &[u8]) -> Run {
-    let mut child = atscope(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child = atscope(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut stdin = child.stdin.take().unwrap();
     let input = input.to_vec();
     let writer = std::thread::spawn(move || {
@@ -81,25 +71,15 @@ pub fn golden(name: &str, args: &[&str]) {
         text.push_str(&run.stderr);
     }
     text.push_str(&format!("--- exit status {}\n", run.status));
-    let path = Path::new(ROOT)
-        .join("tests/golden")
-        .join(format!("{name}.txt"));
+    let path = Path::new(ROOT).join("tests/golden").join(format!("{name}.txt"));
     if std::env::var_os("ATSCOPE_BLESS").is_some() {
         fs::write(&path, text).unwrap();
         return;
     }
     let expected = fs::read_to_string(&path).unwrap_or_default();
     if text != expected {
-        let line = text
-            .lines()
-            .zip(expected.lines())
-            .take_while(|(new, old)| new == old)
-            .count()
-            + 1;
-        panic!(
-            "{} differs from line {line} on (ATSCOPE_BLESS=1 rewrites it); now it is\n{text}",
-            path.display()
-        );
+        let line = text.lines().zip(expected.lines()).take_while(|(new, old)| new == old).count() + 1;
+        panic!("{} differs from line {line} on (ATSCOPE_BLESS=1 rewrites it); now it is\n{text}", path.display());
     }
 }
 
@@ -112,13 +92,9 @@ static SCHEMA: LazyLock<jsonschema::Validator> = LazyLock::new(|| {
 pub fn json_lines(text: &str) -> Vec<serde_json::Value> {
     text.lines()
         .map(|line| {
-            let value =
-                serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+            let value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
             if !SCHEMA.is_valid(&value) {
-                let reasons: Vec<String> = SCHEMA
-                    .iter_errors(&value)
-                    .map(|error| error.to_string())
-                    .collect();
+                let reasons: Vec<String> = SCHEMA.iter_errors(&value).map(|error| error.to_string()).collect();
                 panic!("{line}\nbreaks the schema: {}", reasons.join("; "));
             }
             value

@@ -10,6 +10,7 @@ use crate::Time;
 use crate::check::Finding;
 
 pub(super) fn finding(note: &Note<'_>, latency: Time, limit: u64, of: u64) -> Finding {
-    let message = format!("came {latency:.3} s after the command, documented are at most {} s", Time::from_millis(limit));
+    let message =
+        format!("came {latency:.3} s after the command, documented are at most {} s", Time::from_millis(limit));
     Finding { related: Some((of, "the command".to_owned())), ..note.finding(Rule::LateFinal, message) }
 }

@@ -16,7 +16,13 @@ pub(super) fn check(about: &About<'_>, facts: &Facts<'_>, args: &[u8], start: us
         return false;
     }
     let Some((at, len, what)) = broken(args, facts.catalog.escapes) else { return false };
-    report(about.finding(super::Rule::MalformedCommand, what.to_owned()).at(start + at..start + at + len).cite(about.cite(facts)).0);
+    report(
+        about
+            .finding(super::Rule::MalformedCommand, what.to_owned())
+            .at(start + at..start + at + len)
+            .cite(about.cite(facts))
+            .0,
+    );
     true
 }
 

@@ -346,7 +346,13 @@ fn shape(
 
 /// The finding for what the decoder noticed.
 pub(super) fn notice(notice: Notice, time: Option<Time>, catalog: &Catalog) -> Finding {
-    let note = |seq: u64, time: Option<Time>, exchange: Option<u64>, command: Option<(u32, Form)>| Note { seq, time, exchange, command, catalog };
+    let note = |seq: u64, time: Option<Time>, exchange: Option<u64>, command: Option<(u32, Form)>| Note {
+        seq,
+        time,
+        exchange,
+        command,
+        catalog,
+    };
     match notice {
         Notice::EchoMismatch { seq, exchange, sent, came } => {
             echo_mismatch::finding(&note(seq, time, Some(exchange), None), &sent, &came)
@@ -367,7 +373,9 @@ pub(super) fn notice(notice: Notice, time: Option<Time>, catalog: &Catalog) -> F
             payload_length::finding(&note(seq, time, exchange, None), from, declared, actual, more)
         }
         Notice::Reset { seq, open } => module_reset::finding(&note(seq, time, None, None), open),
-        Notice::Resync { seq, lost, declared, how } => resync::finding(&note(seq, time, None, None), lost, declared, how),
+        Notice::Resync { seq, lost, declared, how } => {
+            resync::finding(&note(seq, time, None, None), lost, declared, how)
+        }
         Notice::UnexpectedFinal { seq, exchange, result, command } => {
             unexpected_final::finding(&note(seq, time, exchange, command), &result, exchange.is_some())
         }
@@ -380,7 +388,8 @@ fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n s
     if name.len() > 64 {
         return None;
     }
-    let (distance, best) = names.map(|other| (distance(name.as_bytes(), other.as_bytes()), other)).min_by_key(|pair| pair.0)?;
+    let (distance, best) =
+        names.map(|other| (distance(name.as_bytes(), other.as_bytes()), other)).min_by_key(|pair| pair.0)?;
     (distance <= 1 + name.len() / 5).then_some(best)
 }
 

@@ -27,7 +27,13 @@ pub(super) fn check(about: &About<'_>, facts: &Facts<'_>, command: &Command, for
 }
 
 /// A parameter, or one of its named values, that this model lacks. Whether it found something.
-pub(super) fn param(about: &About<'_>, facts: &Facts<'_>, param: Param<'_>, own: &ParamSpec, report: Report<'_>) -> bool {
+pub(super) fn param(
+    about: &About<'_>,
+    facts: &Facts<'_>,
+    param: Param<'_>,
+    own: &ParamSpec,
+    report: Report<'_>,
+) -> bool {
     let (Some(model), Some(general)) = (facts.model, param.spec()) else { return false };
     let lacks = !general.only.is_empty() && !facts.catalog.model_in(model, &general.only);
     let named = matches!(general.kind, Kind::Numbers | Kind::Words) && !std::ptr::eq(general, own);

@@ -8,7 +8,14 @@
 use super::{About, Report, Rule};
 use crate::session::Facts;
 
-pub(super) fn check(about: &About<'_>, facts: &Facts<'_>, given: usize, most: usize, span: std::ops::Range<usize>, report: Report<'_>) {
+pub(super) fn check(
+    about: &About<'_>,
+    facts: &Facts<'_>,
+    given: usize,
+    most: usize,
+    span: std::ops::Range<usize>,
+    report: Report<'_>,
+) {
     let message = format!("{given} parameters given, at most {most} expected");
     report(about.finding(Rule::ParamExtra, message).at(span).cite(about.cite(facts)).0);
 }

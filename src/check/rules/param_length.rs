@@ -10,7 +10,9 @@ use crate::catalog::{Kind, ParamSpec};
 use crate::session::{Facts, Param, Value};
 
 pub(super) fn check(about: &About<'_>, facts: &Facts<'_>, param: Param<'_>, spec: &ParamSpec, report: Report<'_>) {
-    let (Kind::String(ranges) | Kind::Text(ranges) | Kind::HexString(ranges) | Kind::Host(ranges)) = &spec.kind else { return };
+    let (Kind::String(ranges) | Kind::Text(ranges) | Kind::HexString(ranges) | Kind::Host(ranges)) = &spec.kind else {
+        return;
+    };
     let len = match param.value() {
         Value::Text(text) if matches!(spec.kind, Kind::HexString(_)) => text.len() / 2,
         Value::Text(text) => text.len(),

@@ -9,9 +9,18 @@ use super::{About, Report, Rule};
 use crate::catalog::Shape;
 use crate::session::{Facts, Params, Value};
 
-pub(super) fn check(about: &About<'_>, facts: &Facts<'_>, shape: &Shape, params: Params<'_>, given: usize, report: Report<'_>) {
+pub(super) fn check(
+    about: &About<'_>,
+    facts: &Facts<'_>,
+    shape: &Shape,
+    params: Params<'_>,
+    given: usize,
+    report: Report<'_>,
+) {
     let catalog = facts.catalog;
-    let name = |at: usize| shape.fields.get(at).and_then(|field| field.param).and_then(|at| catalog.param(at)).map_or("", |p| &*p.name);
+    let name = |at: usize| {
+        shape.fields.get(at).and_then(|field| field.param).and_then(|at| catalog.param(at)).map_or("", |p| &*p.name)
+    };
     if given < shape.min {
         let missing: Vec<String> = (given..shape.min).map(|at| format!("`{}`", name(at))).collect();
         let message = format!("{} missing: {given} given, at least {} expected", missing.join(", "), shape.min);
@@ -20,7 +29,8 @@ pub(super) fn check(about: &About<'_>, facts: &Facts<'_>, shape: &Shape, params:
     let tail = shape.fields.get(shape.min..).unwrap_or_default();
     for param in params.iter().filter(|param| param.value() == Value::Omitted) {
         let field = shape.fields.iter().find(|field| field.param == Some(param.slot.spec));
-        let optional = |field: &crate::catalog::Field| field.optional || tail.iter().any(|last| std::ptr::eq(last, field));
+        let optional =
+            |field: &crate::catalog::Field| field.optional || tail.iter().any(|last| std::ptr::eq(last, field));
         if field.is_some_and(|field| !optional(field)) {
             let message = format!("`{}` is empty, but must be given", param.name());
             report(about.finding(Rule::ParamMissing, message).at(param.range()).cite(about.cite(facts)).0);

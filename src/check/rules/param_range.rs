@@ -21,9 +21,8 @@ pub(super) fn check(about: &About<'_>, facts: &Facts<'_>, param: Param<'_>, spec
 /// What was expected, where a value is out of range.
 pub(super) fn broken(spec: &ParamSpec, param: Param<'_>) -> Option<String> {
     match (&spec.kind, param.value()) {
-        (Kind::Int(ranges) | Kind::Hex(ranges), Value::Int(number)) => {
-            (!ranges.contains(number)).then(|| if matches!(spec.kind, Kind::Hex(_)) { hex(ranges) } else { ranges.to_string() })
-        }
+        (Kind::Int(ranges) | Kind::Hex(ranges), Value::Int(number)) => (!ranges.contains(number))
+            .then(|| if matches!(spec.kind, Kind::Hex(_)) { hex(ranges) } else { ranges.to_string() }),
         (Kind::Numbers, Value::Int(number)) => {
             let known = spec.labels.iter().any(|(value, _)| *value == StateValue::Int(number));
             (!known).then(|| list(spec))
@@ -45,7 +44,10 @@ pub(super) fn broken(spec: &ParamSpec, param: Param<'_>) -> Option<String> {
         }
         (_, Value::Text(text)) if !spec.starts.is_empty() => {
             let text = text.bytes();
-            let fits = spec.starts.iter().any(|start| text.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start.as_bytes())));
+            let fits = spec
+                .starts
+                .iter()
+                .any(|start| text.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start.as_bytes())));
             (!fits).then(|| format!("text that starts with {}", spec.starts.join(" or ")))
         }
         (Kind::Mac(wanted), Value::Text(text)) => {

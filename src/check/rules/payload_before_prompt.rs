@@ -9,6 +9,10 @@ use super::{Note, Rule};
 use crate::check::Finding;
 
 pub(super) fn finding(note: &Note<'_>, refused: bool) -> Finding {
-    let message = if refused { "the host sent data although the module had refused it" } else { "the host sent data before the module's prompt" };
+    let message = if refused {
+        "the host sent data although the module had refused it"
+    } else {
+        "the host sent data before the module's prompt"
+    };
     note.finding(Rule::PayloadBeforePrompt, message.to_owned())
 }

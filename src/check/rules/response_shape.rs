@@ -10,13 +10,22 @@ use crate::catalog::{Line, Pattern};
 use crate::escape::escape;
 use crate::session::{Facts, Params, Value};
 
-pub(super) fn check(about: &About<'_>, facts: &Facts<'_>, line: &Line, misfit: u32, params: Params<'_>, report: Report<'_>) {
+pub(super) fn check(
+    about: &About<'_>,
+    facts: &Facts<'_>,
+    line: &Line,
+    misfit: u32,
+    params: Params<'_>,
+    report: Report<'_>,
+) {
     let catalog = facts.catalog;
     for param in params.iter() {
         let Some(spec) = param.spec() else { continue };
         let spec = catalog.spec_for(param.slot.spec, facts.model).unwrap_or(spec);
         let wanted = match param.value() {
-            Value::Broken => Some(param_type::wanted(spec).replace("a quoted", "a").replace("text without quotes", "text")),
+            Value::Broken => {
+                Some(param_type::wanted(spec).replace("a quoted", "a").replace("text without quotes", "text"))
+            }
             Value::Omitted => None,
             _ => param_range::broken(spec, param),
         };
@@ -31,7 +40,9 @@ pub(super) fn check(about: &About<'_>, facts: &Facts<'_>, line: &Line, misfit: u
         let off = line.when.as_ref().filter(|_| misfit == 2);
         let message = match (off, &line.pattern) {
             (Some(when), _) => format!("this shape is documented for {} only: {text}", when.text),
-            (None, Pattern::Fields { shapes }) if shapes.len() == 1 => format!("{} parameters, documented is {text}", params.len()),
+            (None, Pattern::Fields { shapes }) if shapes.len() == 1 => {
+                format!("{} parameters, documented is {text}", params.len())
+            }
             _ => format!("the line is not as documented: {text}"),
         };
         report(about.finding(Rule::ResponseShape, message).cite(about.cite(facts)).0);

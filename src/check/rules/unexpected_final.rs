@@ -9,6 +9,7 @@ use super::{Note, Rule};
 use crate::check::Finding;
 
 pub(super) fn finding(note: &Note<'_>, result: &str, open: bool) -> Finding {
-    let message = if open { format!("this command cannot end with {result}") } else { format!("{result} ends no open exchange") };
+    let message =
+        if open { format!("this command cannot end with {result}") } else { format!("{result} ends no open exchange") };
     note.finding(Rule::UnexpectedFinal, message)
 }

@@ -9,11 +9,23 @@ use super::{About, Report, Rule};
 use crate::catalog::Condition;
 use crate::session::{Facts, Params, Scope};
 
-pub(super) fn check(about: &About<'_>, facts: &Facts<'_>, needs: Option<&Condition>, command: Option<&str>, params: Params<'_>, report: Report<'_>) {
+pub(super) fn check(
+    about: &About<'_>,
+    facts: &Facts<'_>,
+    needs: Option<&Condition>,
+    command: Option<&str>,
+    params: Params<'_>,
+    report: Report<'_>,
+) {
     let Some(needs) = needs else { return };
     if needs.expr.eval(&Scope { state: facts.state, params }) == Some(false) {
         let what = command.map_or_else(|| "this list of parameters".to_owned(), |name| format!("AT{name}"));
-        let meaning = facts.catalog.states.iter().find(|state| needs.text.contains(&*state.name)).map_or("", |state| &state.title);
+        let meaning = facts
+            .catalog
+            .states
+            .iter()
+            .find(|state| needs.text.contains(&*state.name))
+            .map_or("", |state| &state.title);
         let meaning = if meaning.is_empty() { String::new() } else { format!(" ({meaning})") };
         let message = format!("{what} needs {}{meaning}, which does not hold", needs.text);
         report(about.finding(Rule::WrongState, message).cite(about.cite(facts)).0);
