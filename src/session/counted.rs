@@ -6,7 +6,7 @@ use super::event::{EventKind, Name, Params, Read, Slot};
 use super::matching::{self, Strictness};
 use super::module::Framed;
 use super::notice::Observer;
-use super::recover::{Behind, Doubt};
+use super::recover::{Behind, Doubt, Straddle};
 use super::state::Scope;
 use crate::Sender;
 use crate::catalog::{Catalog, Counted, Pattern, Role};
@@ -148,24 +148,22 @@ impl Decoder {
         let left = data.left - size as u64;
         if left == 0 {
             // What follows tells whether the count was true.
-            match self.plausible(catalog, rest.get(size..).unwrap_or_default(), settle) {
-                None => return 0,
-                Some(Behind::Fine) => {
-                    // The line may still have begun within the data.
-                    let behind = rest.get(size..).unwrap_or_default();
-                    let glued = behind.first().is_some_and(|b| !b"\r\n".contains(b));
-                    if glued && let Some(cut) = self.straddles(catalog, rest, size) {
+            let behind = rest.get(size..).unwrap_or_default();
+            let Some(told) = self.plausible(catalog, behind, settle) else { return 0 };
+            // The line may have begun within the data, be it one that makes sense or not.
+            if matches!(told, Behind::Senseless(_)) || behind.first().is_some_and(|b| !b"\r\n".contains(b)) {
+                match self.straddles(catalog, rest, size, settle) {
+                    Straddle::At(cut) => {
                         return self.cut_data(catalog, rest, cut, data, "a line begins within the data", obs);
                     }
+                    Straddle::No => {}
+                    Straddle::Unclear => return 0,
                 }
-                Some(Behind::Senseless(end)) => {
-                    if let Some(cut) = self.straddles(catalog, rest, size) {
-                        return self.cut_data(catalog, rest, cut, data, "a line begins within the data", obs);
-                    }
-                    let window = rest.get(..size + end).unwrap_or(rest);
-                    if let Some(cut) = self.lost_in(catalog, window, size, data) {
-                        return self.cut_data(catalog, rest, cut, data, "the data that follows makes no sense", obs);
-                    }
+            }
+            if let Behind::Senseless(end) = told {
+                let window = rest.get(..size + end).unwrap_or(rest);
+                if let Some(cut) = self.lost_in(catalog, window, size, data) {
+                    return self.cut_data(catalog, rest, cut, data, "the data that follows makes no sense", obs);
                 }
             }
         }

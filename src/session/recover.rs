@@ -17,6 +17,9 @@ const PEEL_MAX: usize = 64;
 /// How far behind the place in doubt the module's answer is looked for.
 const DOUBT_MAX: usize = 4096;
 
+/// How far behind complete data it is looked for what may follow it.
+const BEHIND_MAX: usize = 320;
+
 /// What became of a doubt.
 pub(super) enum Doubt {
     /// The data ended here.
@@ -29,6 +32,14 @@ pub(super) enum Behind {
     Fine,
     /// No known line; the first one ends here.
     Senseless(usize),
+}
+
+/// Whether a line starts within complete data and ends behind it.
+pub(super) enum Straddle {
+    At(usize),
+    No,
+    /// Too little is there to tell.
+    Unclear,
 }
 
 impl Decoder {
@@ -162,14 +173,24 @@ impl Decoder {
             let content = rest.get(..len)?.trim_ascii();
             // Short words such as `ready` may well be data; a banner has more to say.
             if content.len() > 12 && self.is_banner(catalog, content) {
-                return Some(match bytes.get(..start)? {
+                let ahead = bytes.get(..start)?;
+                let glued = self.glued_banner(catalog, ahead);
+                return glued.or(Some(match ahead {
                     [.., b'\r', b'\n'] => start - 2,
                     _ => start - 1,
-                });
+                }));
             }
             at = start;
         }
         None
+    }
+
+    /// Where the banner's first line starts, if it stands on the same line as the last of the data.
+    fn glued_banner(&mut self, catalog: &Catalog, ahead: &[u8]) -> Option<usize> {
+        let text = ahead.trim_ascii_end();
+        let line = text.iter().rposition(|b| b"\r\n".contains(b)).map_or(0, |at| at + 1);
+        let from = line.max(text.len().saturating_sub(64));
+        (from..text.len()).find(|&at| text.get(at..).is_some_and(|rest| rest.len() > 12 && self.is_banner(catalog, rest)))
     }
 
     fn is_banner(&mut self, catalog: &Catalog, content: &[u8]) -> bool {
@@ -188,16 +209,17 @@ impl Decoder {
 
     /// Whether what follows complete data may follow it. `None`: too little is there to tell.
     pub(super) fn plausible(&mut self, catalog: &Catalog, behind: &[u8], settle: bool) -> Option<Behind> {
+        // However much is there already, no more of it is looked at.
+        let unclear = !settle && behind.len() < BEHIND_MAX;
+        let behind = behind.get(..BEHIND_MAX).unwrap_or(behind);
         let start = framing::lead(behind);
-        let body = behind.get(start..).unwrap_or_default();
-        if body.is_empty() {
-            return if settle || start > 64 { Some(Behind::Fine) } else { None };
+        let window = behind.get(start..).unwrap_or_default();
+        if window.is_empty() {
+            return if unclear { None } else { Some(Behind::Fine) };
         }
-        if body.first() == Some(&b'>') {
+        if window.first() == Some(&b'>') {
             return Some(Behind::Fine);
         }
-        let window = body.get(..body.len().min(256)).unwrap_or(body);
-        let unclear = !settle && window.len() < 256;
         let stop = window.iter().position(|b| b":,=\r\n".contains(b));
         if stop.is_none() && unclear {
             return None;
@@ -302,19 +324,26 @@ impl Decoder {
     }
 
     /// Where a known line starts within complete data of `size` bytes that ends behind it.
-    pub(super) fn straddles(&mut self, catalog: &Catalog, rest: &[u8], size: usize) -> Option<usize> {
-        let tail = rest.get(size.saturating_sub(64)..size)?;
-        let start = size - tail.len() + tail.iter().rposition(|&b| b == b'\n')? + 1;
-        let behind = rest.get(size..rest.len().min(size + 256))?;
-        let end = size + behind.iter().position(|b| b"\r\n".contains(b))?;
-        if start == size || !self.is_mark(catalog, rest.get(start..end)?.trim_ascii()) {
-            return None;
+    pub(super) fn straddles(&mut self, catalog: &Catalog, rest: &[u8], size: usize, settle: bool) -> Straddle {
+        let ahead = rest.get(size.saturating_sub(64)..size).unwrap_or_default();
+        let start = ahead.iter().rposition(|&b| b == b'\n').map(|at| size - ahead.len() + at + 1);
+        let Some(start) = start.filter(|&start| start < size) else { return Straddle::No };
+        let behind = rest.get(size..).unwrap_or_default();
+        let window = behind.get(..BEHIND_MAX).unwrap_or(behind);
+        let Some(end) = window.iter().position(|b| b"\r\n".contains(b)) else {
+            return if settle || behind.len() >= BEHIND_MAX { Straddle::No } else { Straddle::Unclear };
+        };
+        let line = rest.get(start..size + end).unwrap_or_default().trim_ascii();
+        if !self.is_mark(catalog, line) {
+            return Straddle::No;
         }
-        let cut = match rest.get(..start)? {
-            [.., b'\r', b'\n'] => start - 2,
+        let cut = match rest.get(..start) {
+            Some([.., b'\r', b'\n']) => start - 2,
             _ => start - 1,
         };
         // More whole lines may stand ahead of it.
-        Some(self.peel(catalog, rest.get(..cut + 2)?).unwrap_or(cut))
+        let whole = rest.get(..cut + 2).unwrap_or(rest);
+        let cut = self.peel(catalog, whole).unwrap_or(cut);
+        Straddle::At(self.glued_banner(catalog, rest.get(..cut).unwrap_or(rest)).unwrap_or(cut))
     }
 }
