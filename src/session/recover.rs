@@ -190,7 +190,8 @@ impl Decoder {
         let text = ahead.trim_ascii_end();
         let line = text.iter().rposition(|b| b"\r\n".contains(b)).map_or(0, |at| at + 1);
         let from = line.max(text.len().saturating_sub(64));
-        (from..text.len()).find(|&at| text.get(at..).is_some_and(|rest| rest.len() > 12 && self.is_banner(catalog, rest)))
+        (from..text.len())
+            .find(|&at| text.get(at..).is_some_and(|rest| rest.len() > 12 && self.is_banner(catalog, rest)))
     }
 
     fn is_banner(&mut self, catalog: &Catalog, content: &[u8]) -> bool {

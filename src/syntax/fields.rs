@@ -14,11 +14,13 @@ pub(crate) fn split(bytes: &[u8], start: usize, end: usize, escapes: bool, out: 
         return;
     }
     let mut at = start;
+    // Where one string is not closed none behind it is: looking again each time would take quadratic time.
+    let mut closed = true;
     loop {
         while text.get(at) == Some(&b' ') {
             at += 1;
         }
-        let stop = field_end(text, at, escapes);
+        let stop = field_end(text, at, escapes, &mut closed);
         let mut last = stop;
         while last > at && text.get(last - 1) == Some(&b' ') {
             last -= 1;
@@ -37,11 +39,12 @@ pub(crate) fn split(bytes: &[u8], start: usize, end: usize, escapes: bool, out: 
 }
 
 #[inline]
-fn field_end(text: &[u8], at: usize, escapes: bool) -> usize {
-    if text.get(at) == Some(&b'"')
-        && let Some(end) = string_end(text, at, escapes)
-    {
-        return end;
+fn field_end(text: &[u8], at: usize, escapes: bool, closed: &mut bool) -> usize {
+    if *closed && text.get(at) == Some(&b'"') {
+        match string_end(text, at, escapes) {
+            Some(end) => return end,
+            None => *closed = false,
+        }
     }
     let rest = text.get(at..).unwrap_or_default();
     // Fields are short: a loop beats a call.

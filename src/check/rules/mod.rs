@@ -388,9 +388,15 @@ fn nearest<'n>(name: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n s
     if name.len() > 64 {
         return None;
     }
-    let (distance, best) =
-        names.map(|other| (distance(name.as_bytes(), other.as_bytes()), other)).min_by_key(|pair| pair.0)?;
-    (distance <= 1 + name.len() / 5).then_some(best)
+    // An edit changes the length by one at most, and the set of letters by two: most names need no closer look.
+    let most = 1 + name.len() / 5;
+    let letters = |name: &str| name.bytes().fold(0_u64, |set, byte| set | 1 << (byte & 63));
+    let own = letters(&name);
+    let near = names.filter(|other| {
+        other.len().abs_diff(name.len()) <= most && (own ^ letters(other)).count_ones() as usize <= 2 * most
+    });
+    let ranked = near.map(|other| (distance(name.as_bytes(), other.as_bytes()), other));
+    ranked.filter(|pair| pair.0 <= most).min_by_key(|pair| pair.0).map(|pair| pair.1)
 }
 
 /// Edit distance with neighbours swapped counted once (optimal string alignment).
