@@ -329,6 +329,23 @@ fn endless_input_is_taken_piece_by_piece() {
     }
 }
 
+/// The longest lines there are, with an end: fields, strings and commands within them are found in linear time.
+#[test]
+fn the_longest_lines() {
+    let starts = ["AT+CWJAP=", "AT+NOTTHERE=", "AT", "+CWLAP:(", "+IPD,", "+NOTTHERE:", "ATE0;", "AT+CIPSTART=\""];
+    let patterns: [&[u8]; 10] = [b",", b"1,", b"\"\\\",", b"\"", b"\" ", b"\\", b" ", b"+A;", b"(", b"\"a\",\"b"];
+    for start in starts {
+        for pattern in patterns {
+            let catalog = Arc::clone(CATALOGS.iter().find(|catalog| &*catalog.name == "esp-at").unwrap());
+            let mut bytes = long(start, pattern, 60_000);
+            bytes.extend_from_slice(b"\r\n");
+            let chunk = |from| Chunk { from, time: None, bytes: bytes.clone() };
+            let chunks = vec![chunk(Sender::Host), chunk(Sender::Module)];
+            Conversation { catalog, options: Options::default(), chunks }.decodes(&[]);
+        }
+    }
+}
+
 /// A command is open while the other side goes on and on.
 #[test]
 fn endless_input_within_an_exchange() {
