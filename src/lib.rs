@@ -1,6 +1,7 @@
 //! Protocol analyzer for modules that speak AT commands on a serial line.
 //!
-//! Bytes flow one way, and each layer knows only the ones before it: [`capture`] reads recordings, [`syntax`]
+//! Bytes flow one way, and each layer knows only the ones before it: [`capture`] reads recordings, [`uart`] makes bytes of
+//! logic levels, [`syntax`]
 //! frames bytes into lines, prompts and counted payloads, [`catalog`] holds the vendors' manuals as data,
 //! [`session`] decodes both directions into typed events, [`check`] holds them against the manual, [`report`]
 //! prints them.
@@ -20,6 +21,8 @@ pub mod fuzz;
 pub mod report;
 pub mod session;
 pub mod syntax;
+#[cfg(feature = "capture")]
+pub mod uart;
 mod wire;
 
 pub use wire::{Sender, Time};
