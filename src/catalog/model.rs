@@ -160,6 +160,8 @@ pub(crate) struct Shape {
     pub(crate) rest: bool,
     /// No field has literal text around its parameter.
     pub(crate) plain: bool,
+    /// Plain, with no field that repeats, takes the rest of the line or must be one word: it is quickly told.
+    pub(crate) quick: bool,
 }
 
 #[derive(Debug, Default)]

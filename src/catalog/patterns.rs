@@ -130,6 +130,7 @@ pub(super) fn shape(row: Row, scope: &mut Scope<'_>, names: &[String]) -> Result
     }
     shape.plain =
         shape.fields.iter().all(|field| field.param.is_some() && field.prefix.is_empty() && field.suffix.is_empty());
+    shape.quick = shape.plain && !shape.repeat && !shape.rest && shape.fields.iter().all(|field| field.fixed.is_none());
     Ok(shape)
 }
 

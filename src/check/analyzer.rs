@@ -66,6 +66,7 @@ pub struct Summary {
 /// ```
 #[derive(Debug)]
 pub struct Analyzer {
+    catalog: Arc<Catalog>,
     decoder: Decoder,
     memory: Memory,
 }
@@ -89,7 +90,12 @@ impl Analyzer {
     /// An analyzer for one session of a dialect.
     pub fn new(catalog: Arc<Catalog>, options: Options) -> Self {
         let memory = Memory { ordered: !options.unordered, ..Memory::default() };
-        Self { decoder: Decoder::new(catalog, &options), memory }
+        Self { decoder: Decoder::new(&catalog, &options), catalog, memory }
+    }
+
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn bar_short_way(&mut self) {
+        self.decoder.bar_short_way();
     }
 
     /// Takes the next bytes of a sender. `faults`: line errors at bytes of this chunk, as position and rule.
@@ -106,7 +112,7 @@ impl Analyzer {
             let room = FAULTS_MAX.saturating_sub(self.memory.faults.len());
             self.memory.faults.extend(faults.iter().take(room).map(|&(at, rule)| (from, start + at as u64, rule)));
         }
-        self.decoder.push(from, time, bytes, &mut Watch { sink, memory: &mut self.memory });
+        self.decoder.push(&self.catalog, from, time, bytes, &mut Watch { sink, memory: &mut self.memory });
     }
 
     /// The recording is damaged or cut off from here on: says so in a finding.
@@ -126,14 +132,14 @@ impl Analyzer {
 
     /// The recording ends: gives what is left, and the summary.
     pub fn finish(&mut self, sink: &mut impl Sink) -> Summary {
-        self.decoder.finish(&mut Watch { sink, memory: &mut self.memory });
+        self.decoder.finish(&self.catalog, &mut Watch { sink, memory: &mut self.memory });
         let (events, exchanges, bytes) = self.decoder.counts();
         Summary {
             events,
             exchanges,
             findings: self.memory.findings,
             bytes,
-            profile: self.decoder.profile().map(str::to_owned),
+            profile: self.decoder.profile(&self.catalog).map(str::to_owned),
         }
     }
 }

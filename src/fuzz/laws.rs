@@ -1,7 +1,7 @@
 //! The laws of decoding and checking, held while a conversation runs.
 //!
 //! Lossless: each sender's events tile its stream. Chunk-blind: however the bytes are cut, the same is told in the same
-//! order. Bounded: no event, and nothing that waits for one, is longer than a part of a payload and a line. Total and
+//! order. One meaning: what the decoder takes a short way for means the same the long way. Bounded: no event, and nothing that waits for one, is longer than a part of a payload and a line. Total and
 //! deterministic: no panic, and twice the same.
 
 use std::fmt::Write;
@@ -72,26 +72,30 @@ impl Conversation {
     /// If a law is broken.
     pub fn checks(&self, cuts: &[usize]) -> Record {
         let record = self.holds(cuts, Self::checked);
-        let alone = self.decoded(&self.joined(), usize::MAX);
+        let alone = self.decoded(&self.joined(), usize::MAX, false);
         assert!(alone.events().eq(record.events()), "the rules change the events");
         #[cfg(feature = "cli")]
         super::shown::holds(self);
         record
     }
 
-    fn holds(&self, cuts: &[usize], run: impl Fn(&Self, &[Chunk], usize) -> Record) -> Record {
+    fn holds(&self, cuts: &[usize], run: impl Fn(&Self, &[Chunk], usize, bool) -> Record) -> Record {
         let joined = self.joined();
-        let whole = run(self, &joined, usize::MAX);
-        same(&whole, &run(self, &joined, usize::MAX), "a second run");
-        same(&whole, &run(self, &self.chunks, usize::MAX), "the chunks as they come");
+        let whole = run(self, &joined, usize::MAX, false);
+        same(&whole, &run(self, &joined, usize::MAX, false), "a second run");
+        same(&whole, &run(self, &joined, usize::MAX, true), "the long way");
+        same(&whole, &run(self, &self.chunks, usize::MAX, false), "the chunks as they come");
         for &cut in cuts {
-            same(&whole, &run(self, &joined, cut.max(1)), &format!("chunks of {cut}"));
+            same(&whole, &run(self, &joined, cut.max(1), false), &format!("chunks of {cut}"));
         }
         whole
     }
 
-    fn decoded(&self, chunks: &[Chunk], cut: usize) -> Record {
+    fn decoded(&self, chunks: &[Chunk], cut: usize, long: bool) -> Record {
         let mut session = Session::new(Arc::clone(&self.catalog), &self.options);
+        if long {
+            session.bar_short_way();
+        }
         let mut watch = Watch::new(chunks);
         for chunk in chunks {
             for piece in chunk.bytes.chunks(cut) {
@@ -104,8 +108,11 @@ impl Conversation {
         watch.record
     }
 
-    fn checked(&self, chunks: &[Chunk], cut: usize) -> Record {
+    fn checked(&self, chunks: &[Chunk], cut: usize, long: bool) -> Record {
         let mut analyzer = Analyzer::new(Arc::clone(&self.catalog), self.options.clone());
+        if long {
+            analyzer.bar_short_way();
+        }
         let mut watch = Watch::new(chunks);
         for chunk in chunks {
             for piece in chunk.bytes.chunks(cut) {

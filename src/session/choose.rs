@@ -42,10 +42,10 @@ impl Choice {
 }
 
 /// Fits, but for a number out of its documented range.
-const OUT_OF_RANGE: Misfit = 1_000_000;
+pub(super) const OUT_OF_RANGE: Misfit = 1_000_000;
 
 /// Fits because anything does.
-const CATCH_ALL: Misfit = 1_000_001;
+pub(super) const CATCH_ALL: Misfit = 1_000_001;
 
 /// How well a line's part suits the moment; more is better.
 mod rank {
@@ -115,7 +115,7 @@ impl Decoder {
                 0 if found.len() > 1 && !matching::in_range(catalog, framed.bytes, &self.trial) => OUT_OF_RANGE,
                 _ => misfit,
             });
-            self.consider(catalog, framed, at, line, fitted, &mut best);
+            self.consider(catalog, at, line, fitted, &mut best);
         }
         best.map(|choice| if choice.misfit >= OUT_OF_RANGE { Choice { misfit: 0, ..choice } } else { choice })
     }
@@ -138,7 +138,7 @@ impl Decoder {
                     self.trial.push(Slot { start, end, spec: param, read });
                     0
                 });
-                self.consider(catalog, framed, at, line, fitted, &mut best);
+                self.consider(catalog, at, line, fitted, &mut best);
             }
         }
         let word = content.split(|&b| b == b' ').next().unwrap_or_default();
@@ -154,7 +154,7 @@ impl Decoder {
                         }
                         _ => None,
                     };
-                    self.consider(catalog, framed, at, line, fitted, &mut best);
+                    self.consider(catalog, at, line, fitted, &mut best);
                 }
             }
         }
@@ -176,7 +176,7 @@ impl Decoder {
         let line = catalog.lines.get(at)?;
         self.trial.clear();
         let mut best = None;
-        self.consider(catalog, framed, at as u32, line, Some(0), &mut best);
+        self.consider(catalog, at as u32, line, Some(0), &mut best);
         best
     }
 
@@ -196,7 +196,7 @@ impl Decoder {
                 self.spans.clear();
                 fields::split(framed.bytes, framed.start, framed.end, catalog.escapes, &mut self.spans);
                 let fitted = self.fit_shapes(catalog, shapes, framed.bytes, line).filter(|misfit| *misfit == 0);
-                self.consider(catalog, framed, at, line, fitted, &mut best);
+                self.consider(catalog, at, line, fitted, &mut best);
             }
             if best.is_some() {
                 break;
@@ -233,12 +233,12 @@ impl Decoder {
         // Another mode's shape is no better than a broken one.
         let off = line.when.as_ref().is_some_and(|when| {
             let scope = Scope { state: &self.state, params: Params { bytes, slots: &self.trial, catalog } };
-            when.expr.eval(&scope) == Some(false)
+            scope.holds(&when.expr) == Some(false)
         });
         Some(misfit + if off { 2 } else { 0 })
     }
 
-    fn fit_template(&mut self, catalog: &Catalog, parts: &[Part], framed: &Framed<'_>) -> Option<Misfit> {
+    pub(super) fn fit_template(&mut self, catalog: &Catalog, parts: &[Part], framed: &Framed<'_>) -> Option<Misfit> {
         self.trial.clear();
         let content = framed.content();
         let mut at = 0;
@@ -255,7 +255,7 @@ impl Decoder {
                 Part::Param(spec) => {
                     let rest = content.get(at..)?;
                     let len = match parts.peek() {
-                        Some(Part::Literal(next)) => memchr::memmem::find(rest, next.trim_ascii_end())?,
+                        Some(Part::Literal(next)) => find(rest, next.trim_ascii_end())?,
                         _ => rest.len(),
                     };
                     let raw = rest.get(..len)?;
@@ -274,17 +274,9 @@ impl Decoder {
 
     /// Ranks a candidate and keeps the better one, its slots in `slots`.
     #[inline]
-    fn consider(
-        &mut self,
-        catalog: &Catalog,
-        framed: &Framed<'_>,
-        at: u32,
-        line: &Line,
-        fitted: Option<Misfit>,
-        best: &mut Option<Choice>,
-    ) {
+    fn consider(&mut self, catalog: &Catalog, at: u32, line: &Line, fitted: Option<Misfit>, best: &mut Option<Choice>) {
         let Some(misfit) = fitted else { return };
-        let (rank, exchange, open) = self.rank(catalog, line, framed);
+        let (rank, exchange, open) = self.rank(catalog, line);
         let choice = Choice { line: at, misfit, rank, exchange, open };
         if best.as_ref().is_none_or(|best| choice.key(catalog) > best.key(catalog)) {
             *best = Some(choice);
@@ -294,7 +286,7 @@ impl Decoder {
 
     /// How well a line's part suits the moment, and whose it is.
     #[inline]
-    pub(super) fn rank(&self, catalog: &Catalog, line: &Line, framed: &Framed<'_>) -> (u8, Option<u64>, Option<usize>) {
+    pub(super) fn rank(&self, catalog: &Catalog, line: &Line) -> (u8, Option<u64>, Option<usize>) {
         let id = |open: usize| self.open.get(open).map(|exchange| exchange.id);
         match (line.role, line.owner) {
             (Role::Reply, Some((command, form))) => {
@@ -349,11 +341,22 @@ impl Decoder {
                 let open = if line.rejects { None } else { self.working() };
                 (rank::UNASKED, open.and_then(id), open)
             }
-            _ => {
-                let _ = framed;
-                (rank::UNASKED, None, None)
-            }
+            _ => (rank::UNASKED, None, None),
         }
+    }
+}
+
+/// Where a short text starts; lines are too short for a searcher that takes time to build.
+fn find(text: &[u8], what: &[u8]) -> Option<usize> {
+    let Some(first) = what.first() else { return Some(0) };
+    let mut from = 0;
+    loop {
+        let rest = text.get(from..)?;
+        let at = rest.iter().position(|byte| byte == first)?;
+        if rest.get(at..)?.starts_with(what) {
+            return Some(from + at);
+        }
+        from += at + 1;
     }
 }
 

@@ -3,6 +3,7 @@
 use super::choose::Choice;
 use super::decoder::{Data, Decoder, Of, Owner, Phase};
 use super::event::{EventKind, Name, Params, Read, Slot};
+use super::lane::fill;
 use super::matching::{self, Strictness};
 use super::module::Framed;
 use super::notice::Observer;
@@ -47,19 +48,28 @@ impl Decoder {
                     Some(Err(())) => (rest.len(), false),
                     None => continue,
                 };
-                self.spans.clear();
-                self.spans.extend(self.heads.iter().take(shape.fields.len()));
-                let misfit = matching::fit(catalog, shape, rest, &self.spans, Strictness::Module, &mut self.trial);
+                let quick = if complete && !self.barred {
+                    self.trial.clear();
+                    fill(catalog, shape, rest, start + name_len + 1, end - 1, Strictness::Module, &mut self.trial)
+                } else {
+                    None
+                };
+                let misfit = if quick == Some(true) {
+                    0
+                } else {
+                    self.spans.clear();
+                    self.spans.extend(self.heads.iter().take(shape.fields.len()));
+                    matching::fit(catalog, shape, rest, &self.spans, Strictness::Module, &mut self.trial)
+                };
                 if complete && (misfit != 0 || count_of(catalog, counted, rest, &self.trial).is_none()) {
                     continue;
                 }
                 let off = line.when.as_ref().is_some_and(|when| {
                     let scope =
                         Scope { state: &self.state, params: Params { bytes: rest, slots: &self.trial, catalog } };
-                    when.expr.eval(&scope) == Some(false)
+                    scope.holds(&when.expr) == Some(false)
                 });
-                let framed = Framed { bytes: rest, start, end, ending: None };
-                let (rank, exchange, open) = self.rank(catalog, line, &framed);
+                let (rank, exchange, open) = self.rank(catalog, line);
                 let choice = Choice { line: at, misfit: if off { 2 } else { 0 }, rank, exchange, open };
                 if !complete {
                     let key = choice.key(catalog);
@@ -88,7 +98,7 @@ impl Decoder {
         }
         self.booting = false;
         let open = match (line.role, choice.open) {
-            (Role::Reply | Role::After, Some(open)) => Some(self.skip_unanswered(open, obs)),
+            (Role::Reply | Role::After, Some(open)) => Some(self.skip_unanswered(catalog, open, obs)),
             (_, open) => open,
         };
         let framed = Framed { bytes, start, end, ending: None };

@@ -6,7 +6,6 @@
 //! in CR, a `>` that may have a space behind it) is settled when the other one speaks.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use super::event::{Event, EventKind, Name, Slot};
 use super::exchange::{Ended, Exchange, PartOf, Stage, spec_of};
@@ -130,7 +129,6 @@ impl Side {
 /// Decodes one session.
 #[derive(Debug)]
 pub(crate) struct Decoder {
-    pub(crate) catalog: Arc<Catalog>,
     pub(super) model: Option<u16>,
     pub(super) profile: Option<u16>,
     pub(super) state: State,
@@ -140,8 +138,9 @@ pub(crate) struct Decoder {
     pub(super) seq: u64,
     pub(super) exchanges: u64,
     bytes: [u64; 2],
-    pub(super) open: VecDeque<Exchange>,
-    spare: Vec<Exchange>,
+    pub(super) open: VecDeque<Box<Exchange>>,
+    /// Used ones, kept for their buffers.
+    spare: Vec<Box<Exchange>>,
     pub(super) ended: VecDeque<Ended>,
     /// A data phase that was refused: what the host may still send of it.
     pub(super) refused: Option<(Of, Option<u64>)>,
@@ -175,14 +174,16 @@ pub(crate) struct Decoder {
     pub(super) pending: Vec<Change>,
     /// The recording has ended; what is left is cut off.
     pub(super) closing: bool,
+    /// Everything goes the long way, for tests that hold the short way against it.
+    pub(super) barred: bool,
 }
 
 impl Decoder {
-    pub(crate) fn new(catalog: Arc<Catalog>, options: &Options) -> Self {
+    pub(crate) fn new(catalog: &Catalog, options: &Options) -> Self {
         let model = options.model.as_deref().and_then(|name| catalog.model(name));
-        let mut state = State::new(&catalog);
+        let mut state = State::new(catalog);
         if options.from_boot {
-            state.reset(&catalog, true);
+            state.reset(catalog, true);
         }
         Self {
             model,
@@ -217,8 +218,14 @@ impl Decoder {
             parts: Vec::new(),
             pending: Vec::new(),
             closing: false,
-            catalog,
+            barred: false,
         }
+    }
+
+    /// Bars the short way.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn bar_short_way(&mut self) {
+        self.barred = true;
     }
 
     /// Events so far, exchanges so far, bytes of host and module.
@@ -227,27 +234,33 @@ impl Decoder {
     }
 
     /// The firmware generation that traffic told.
-    pub(crate) fn profile(&self) -> Option<&str> {
-        self.profile.and_then(|at| self.catalog.profiles.get(usize::from(at))).map(|profile| &*profile.name)
+    pub(crate) fn profile<'c>(&self, catalog: &'c Catalog) -> Option<&'c str> {
+        self.profile.and_then(|at| catalog.profiles.get(usize::from(at))).map(|profile| &*profile.name)
     }
 
     /// Takes the next bytes of a sender.
-    pub(crate) fn push<O: Observer>(&mut self, from: Sender, time: Option<Time>, bytes: &[u8], obs: &mut O) {
+    pub(crate) fn push<O: Observer>(
+        &mut self,
+        catalog: &Catalog,
+        from: Sender,
+        time: Option<Time>,
+        bytes: &[u8],
+        obs: &mut O,
+    ) {
         if bytes.is_empty() {
             return;
         }
         if self.last != Some(from) {
             if self.last.is_some() {
-                self.run_carry(from.peer(), true, obs);
+                self.run_carry(catalog, from.peer(), true, obs);
             }
             self.last = Some(from);
         }
         self.now = time;
         if from == Sender::Module && !self.module_seen {
             self.module_seen = true;
-            let catalog = Arc::clone(&self.catalog);
             for (notice, time) in std::mem::take(&mut self.held) {
-                obs.notice(notice, time, &catalog);
+                obs.notice(notice, time, catalog);
             }
         }
         let [host, module] = &mut self.sides;
@@ -261,27 +274,27 @@ impl Decoder {
             *count += bytes.len() as u64;
         }
         if side.carry.is_empty() {
-            let done = self.run(from, bytes, false, obs);
+            let done = self.run(catalog, from, bytes, false, obs);
             let side = self.side(from);
             side.carry.extend_from_slice(bytes.get(done..).unwrap_or_default());
         } else {
             side.carry.extend_from_slice(bytes);
-            self.run_carry(from, false, obs);
+            self.run_carry(catalog, from, false, obs);
         }
     }
 
     /// The recording ends: gives what is left.
-    pub(crate) fn finish<O: Observer>(&mut self, obs: &mut O) {
+    pub(crate) fn finish<O: Observer>(&mut self, catalog: &Catalog, obs: &mut O) {
         if let Some(last) = self.last {
-            self.run_carry(last.peer(), true, obs);
-            self.run_carry(last, true, obs);
+            self.run_carry(catalog, last.peer(), true, obs);
+            self.run_carry(catalog, last, true, obs);
         }
         self.closing = true;
         for from in [Sender::Host, Sender::Module] {
-            self.run_carry(from, true, obs);
-            self.close_side(from, obs);
+            self.run_carry(catalog, from, true, obs);
+            self.close_side(catalog, from, obs);
         }
-        self.drop_overdue(obs);
+        self.drop_overdue(catalog, obs);
     }
 
     pub(super) fn side(&mut self, from: Sender) -> &mut Side {
@@ -292,13 +305,13 @@ impl Decoder {
         }
     }
 
-    pub(super) fn run_carry<O: Observer>(&mut self, from: Sender, settle: bool, obs: &mut O) {
+    pub(super) fn run_carry<O: Observer>(&mut self, catalog: &Catalog, from: Sender, settle: bool, obs: &mut O) {
         let mut carry = std::mem::take(&mut self.side(from).carry);
         if carry.is_empty() {
             self.side(from).carry = carry;
             return;
         }
-        let done = self.run(from, &carry, settle, obs);
+        let done = self.run(catalog, from, &carry, settle, obs);
         if done >= carry.len() {
             carry.clear();
         } else if done > 0 {
@@ -311,34 +324,33 @@ impl Decoder {
     }
 
     /// Works through bytes; gives how many of them are done.
-    fn run<O: Observer>(&mut self, from: Sender, bytes: &[u8], settle: bool, obs: &mut O) -> usize {
-        let catalog = Arc::clone(&self.catalog);
+    #[inline]
+    fn run<O: Observer>(&mut self, catalog: &Catalog, from: Sender, bytes: &[u8], settle: bool, obs: &mut O) -> usize {
         match from {
-            Sender::Host => self.run_host(&catalog, bytes, settle, obs),
-            Sender::Module => self.run_module(&catalog, bytes, settle, obs),
+            Sender::Host => self.run_host(catalog, bytes, settle, obs),
+            Sender::Module => self.run_module(catalog, bytes, settle, obs),
         }
     }
 
     /// What no rule could finish when the recording ended.
-    fn close_side<O: Observer>(&mut self, from: Sender, obs: &mut O) {
+    fn close_side<O: Observer>(&mut self, catalog: &Catalog, from: Sender, obs: &mut O) {
         let carry = std::mem::take(&mut self.side(from).carry);
         if carry.is_empty() {
             return;
         }
-        let catalog = Arc::clone(&self.catalog);
         match self.side(from).phase {
             Phase::Data(data) => {
-                self.give_payload(&catalog, from, &carry, Some(data), data.of, obs);
+                self.give_payload(catalog, from, &carry, Some(data), data.of, obs);
             }
             Phase::CtrlZ(of) => {
-                self.give_payload(&catalog, from, &carry, None, of, obs);
+                self.give_payload(catalog, from, &carry, None, of, obs);
             }
             Phase::Transparent(of) => {
-                self.give(&catalog, from, &carry, of.exchange, EventKind::Passthrough, obs);
+                self.give(catalog, from, &carry, of.exchange, EventKind::Passthrough, obs);
             }
             Phase::Lines => match from {
-                Sender::Host => self.host_rest(&catalog, &carry, obs),
-                Sender::Module => self.module_rest(&catalog, &carry, obs),
+                Sender::Host => self.host_rest(catalog, &carry, obs),
+                Sender::Module => self.module_rest(catalog, &carry, obs),
             },
         }
     }
@@ -421,14 +433,13 @@ impl Decoder {
         self.give(catalog, from, bytes, of.exchange, kind, obs)
     }
 
-    pub(super) fn notice<O: Observer>(&mut self, notice: Notice, obs: &mut O) {
-        let catalog = Arc::clone(&self.catalog);
-        obs.notice(notice, self.now, &catalog);
+    pub(super) fn notice<O: Observer>(&mut self, catalog: &Catalog, notice: Notice, obs: &mut O) {
+        obs.notice(notice, self.now, catalog);
     }
 
     // ---- exchanges
 
-    pub(super) fn new_exchange(&mut self) -> Exchange {
+    pub(super) fn new_exchange(&mut self) -> Box<Exchange> {
         let id = self.exchanges;
         self.exchanges += 1;
         let mut exchange = self.spare.pop().unwrap_or_default();
@@ -436,7 +447,7 @@ impl Decoder {
         exchange
     }
 
-    pub(super) fn open_exchange(&mut self, exchange: Exchange) {
+    pub(super) fn open_exchange(&mut self, exchange: Box<Exchange>) {
         if self.open.len() >= OPEN_MAX
             && let Some(oldest) = self.open.pop_front()
         {
@@ -446,12 +457,11 @@ impl Decoder {
     }
 
     /// Takes an exchange out of the queue and remembers what may still come of it.
-    pub(super) fn close_exchange(&mut self, at: usize, remember: bool) {
+    pub(super) fn close_exchange(&mut self, catalog: &Catalog, at: usize, remember: bool) {
         let Some(exchange) = self.open.remove(at) else { return };
         if remember {
-            let catalog = Arc::clone(&self.catalog);
             for part in &exchange.parts {
-                let Some(spec) = spec_of(&catalog, *part) else { continue };
+                let Some(spec) = spec_of(catalog, *part) else { continue };
                 if spec.later.is_empty() && spec.after.is_empty() {
                     continue;
                 }
@@ -484,7 +494,7 @@ impl Decoder {
     }
 
     /// Gives up exchanges whose documented maximum has passed: time went on without them.
-    pub(super) fn drop_overdue<O: Observer>(&mut self, obs: &mut O) {
+    pub(super) fn drop_overdue<O: Observer>(&mut self, catalog: &Catalog, obs: &mut O) {
         let Some(now) = self.now else { return };
         let mut at = 0;
         while let Some(exchange) = self.open.get(at) {
@@ -495,7 +505,7 @@ impl Decoder {
                 _ => false,
             };
             if overdue {
-                self.lose_exchange(at, "the documented maximum response time has passed", obs);
+                self.lose_exchange(catalog, at, "the documented maximum response time has passed", obs);
             } else {
                 at += 1;
             }
@@ -503,7 +513,13 @@ impl Decoder {
     }
 
     /// An exchange will not be ended any more.
-    pub(super) fn lose_exchange<O: Observer>(&mut self, at: usize, because: &'static str, obs: &mut O) {
+    pub(super) fn lose_exchange<O: Observer>(
+        &mut self,
+        catalog: &Catalog,
+        at: usize,
+        because: &'static str,
+        obs: &mut O,
+    ) {
         let Some(exchange) = self.open.get(at) else { return };
         let notice = Notice::MissingFinal {
             seq: exchange.seq,
@@ -513,12 +529,12 @@ impl Decoder {
             command: Self::first_command(exchange),
             because,
         };
-        self.close_exchange(at, false);
-        self.notice(notice, obs);
+        self.close_exchange(catalog, at, false);
+        self.notice(catalog, notice, obs);
     }
 
     /// Something of the exchange at `at` came: what was asked before it and has nothing yet will get nothing.
-    pub(super) fn skip_unanswered<O: Observer>(&mut self, at: usize, obs: &mut O) -> usize {
+    pub(super) fn skip_unanswered<O: Observer>(&mut self, catalog: &Catalog, at: usize, obs: &mut O) -> usize {
         let mut at = at;
         let mut before = 0;
         while before < at {
@@ -526,7 +542,7 @@ impl Decoder {
                 matches!(exchange.stage, Stage::Answer | Stage::Prompt(false)) && !exchange.rejected
             });
             if silent {
-                self.lose_exchange(before, "a later command was answered", obs);
+                self.lose_exchange(catalog, before, "a later command was answered", obs);
                 at -= 1;
             } else {
                 before += 1;

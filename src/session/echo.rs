@@ -10,7 +10,7 @@ use crate::catalog::{Catalog, Role};
 
 impl Exchange {
     /// What of the command line has not come back yet.
-    fn unechoed(&self) -> &[u8] {
+    pub(super) fn unechoed(&self) -> &[u8] {
         self.text.get(self.echoed..).unwrap_or_default()
     }
 }
@@ -117,7 +117,7 @@ impl Decoder {
         let came = content.to_vec();
         let seq = self.give(catalog, Sender::Module, framed.bytes, Some(id), EventKind::Echo, obs);
         if !self.closing {
-            self.notice(Notice::EchoMismatch { seq, exchange: id, sent, came }, obs);
+            self.notice(catalog, Notice::EchoMismatch { seq, exchange: id, sent, came }, obs);
         }
         true
     }

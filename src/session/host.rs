@@ -3,6 +3,7 @@
 use super::decoder::{Data, Decoder, LEAD_MAX, LINE_MAX, Of, Owner, PART, Phase};
 use super::event::{EventKind, Form, Name, Params};
 use super::exchange::{Exchange, Stage, TEXT_MAX};
+use super::lane::fill;
 use super::matching::{self, NO_FIT, Strictness};
 use super::notice::{CommandFacts, Notice, Observer};
 use super::state::Scope;
@@ -111,7 +112,11 @@ impl Decoder {
         {
             let actual = declared + bytes.trim_ascii_end().len() as u64;
             let from = Sender::Host;
-            self.notice(Notice::PayloadLength { seq, exchange: of.exchange, from, declared, actual, more: true }, obs);
+            self.notice(
+                catalog,
+                Notice::PayloadLength { seq, exchange: of.exchange, from, declared, actual, more: true },
+                obs,
+            );
         }
         bytes.len()
     }
@@ -160,21 +165,21 @@ impl Decoder {
     }
 
     /// Says so once the module speaks: until then nobody may be there to answer, or nobody recorded it.
-    fn notice_or_hold<O: Observer>(&mut self, notice: Notice, obs: &mut O) {
+    fn notice_or_hold<O: Observer>(&mut self, catalog: &Catalog, notice: Notice, obs: &mut O) {
         if self.module_seen {
-            self.notice(notice, obs);
+            self.notice(catalog, notice, obs);
         } else if self.held.len() < HELD_MAX {
             self.held.push((notice, self.now));
         }
     }
 
     /// Gives the data's part that was announced too early its notice.
-    fn give_early<O: Observer>(&mut self, seq: u64, obs: &mut O) {
+    fn give_early<O: Observer>(&mut self, catalog: &Catalog, seq: u64, obs: &mut O) {
         if let Some(mut notice) = self.early.take() {
             if let Notice::PayloadBeforePrompt { seq: place, .. } = &mut notice {
                 *place = seq;
             }
-            self.notice_or_hold(notice, obs);
+            self.notice_or_hold(catalog, notice, obs);
         }
     }
 
@@ -196,7 +201,7 @@ impl Decoder {
                 let bytes = rest.get(..from + at + ends.len()).unwrap_or(rest);
                 self.keep_sent(data.of, bytes);
                 let seq = self.give_payload(catalog, Sender::Host, bytes, Some(data), data.of, obs);
-                self.give_early(seq, obs);
+                self.give_early(catalog, seq, obs);
                 self.data_done(data.of, bytes.len());
                 return bytes.len();
             }
@@ -207,7 +212,7 @@ impl Decoder {
         };
         self.keep_sent(data.of, bytes);
         let seq = self.give_payload(catalog, Sender::Host, bytes, Some(data), data.of, obs);
-        self.give_early(seq, obs);
+        self.give_early(catalog, seq, obs);
         let left = data.left - size as u64;
         if left == 0 {
             self.data_done(data.of, size);
@@ -255,13 +260,13 @@ impl Decoder {
                 let bytes = rest.get(..=clear + at).unwrap_or(rest);
                 self.keep_sent(of, bytes);
                 let seq = self.give_payload(catalog, Sender::Host, bytes, None, of, obs);
-                self.give_early(seq, obs);
+                self.give_early(catalog, seq, obs);
                 self.data_done(of, bytes.len());
                 bytes.len()
             }
             None if window.len() >= PART => {
                 let seq = self.give_payload(catalog, Sender::Host, window, None, of, obs);
-                self.give_early(seq, obs);
+                self.give_early(catalog, seq, obs);
                 window.len()
             }
             None => {
@@ -337,12 +342,12 @@ impl Decoder {
 
     fn leave_transparent<O: Observer>(&mut self, catalog: &Catalog, of: Of, obs: &mut O) {
         // What the module has sent so far was still data.
-        self.run_carry(Sender::Module, true, obs);
+        self.run_carry(catalog, Sender::Module, true, obs);
         self.side(Sender::Host).phase = Phase::Lines;
         self.side(Sender::Module).phase = Phase::Lines;
         if let Some(at) = self.open.iter().position(|exchange| Some(exchange.id) == of.exchange) {
             self.succeed(catalog, at);
-            self.close_exchange(at, false);
+            self.close_exchange(catalog, at, false);
         }
     }
 
@@ -354,19 +359,19 @@ impl Decoder {
         self.after_data = None;
         self.loose_end = false;
         self.doubt_module_data();
-        self.drop_overdue(obs);
+        self.drop_overdue(catalog, obs);
         let mut parts = std::mem::take(&mut self.parts);
         parts.clear();
         command::parts(line.content, &mut parts);
         let mut exchange = self.new_exchange();
         exchange.seq = self.seq;
-        exchange.text.extend(line.content.iter().take(TEXT_MAX));
+        exchange.text.extend_from_slice(line.content.get(..TEXT_MAX).unwrap_or(line.content));
         let side = self.side(Sender::Host);
         let last = side.base + line.bytes.len() as u64 - 1;
         exchange.ended = side.time_ahead(last);
         self.close_quiet_data(catalog);
         while let Some(at) = self.open.iter().position(|exchange| exchange.rejected) {
-            self.close_exchange(at, false);
+            self.close_exchange(catalog, at, false);
         }
         let before = self.open.back().map(|open| (open.id, open.seq));
         let count = parts.len();
@@ -393,7 +398,7 @@ impl Decoder {
                     self.doubted.push((notice, self.now));
                 }
             } else {
-                self.notice_or_hold(notice, obs);
+                self.notice_or_hold(catalog, notice, obs);
             }
         }
     }
@@ -422,10 +427,14 @@ impl Decoder {
             },
             None => Name::raw_command(raw),
         };
-        self.spans.clear();
-        fields::split(bytes, args.start, args.end, catalog.escapes, &mut self.spans);
-        let choice = self.choose_syntax(catalog, spec, bytes);
-        let given = self.spans.len();
+        let (choice, given) = match self.short_syntax(catalog, spec, bytes, &args) {
+            Some(chosen) => chosen,
+            None => {
+                self.spans.clear();
+                fields::split(bytes, args.start, args.end, catalog.escapes, &mut self.spans);
+                (self.choose_syntax(catalog, spec, bytes), self.spans.len())
+            }
+        };
         let part = Self::part_of(command, form);
         exchange.parts.push(part);
         self.newest = command.map(|command| (command, form));
@@ -453,6 +462,42 @@ impl Decoder {
         self.slots = slots;
     }
 
+    /// The short way of [`choose_syntax`](Self::choose_syntax), for parameters that are as one alternative says; gives
+    /// how many there are, too. `None`: it takes a closer look.
+    #[allow(clippy::type_complexity)]
+    fn short_syntax(
+        &mut self,
+        catalog: &Catalog,
+        spec: Option<&FormSpec>,
+        bytes: &[u8],
+        args: &std::ops::Range<usize>,
+    ) -> Option<(Option<(usize, usize)>, usize)> {
+        let spec = spec.filter(|_| !self.barred)?;
+        if args.is_empty() {
+            self.slots.clear();
+            return spec.syntax.is_empty().then_some((None, 0));
+        }
+        let several = spec.syntax.len() > 1 || spec.syntax.iter().any(|syntax| syntax.shapes.len() > 1);
+        for (number, syntax) in spec.syntax.iter().enumerate() {
+            for (at, shape) in syntax.shapes.iter().enumerate() {
+                self.trial.clear();
+                if !fill(catalog, shape, bytes, args.start, args.end, Strictness::Host, &mut self.trial)? {
+                    continue;
+                }
+                let off = syntax.when.as_ref().is_some_and(|when| {
+                    let params = Params { bytes, slots: &self.trial, catalog };
+                    Scope { state: &self.state, params }.holds(&when.expr) == Some(false)
+                });
+                if off || several && !matching::in_range(catalog, bytes, &self.trial) {
+                    continue;
+                }
+                std::mem::swap(&mut self.slots, &mut self.trial);
+                return Some((Some((number, at)), self.slots.len()));
+            }
+        }
+        None
+    }
+
     /// Finds the alternative that fits best and leaves its parameters in `slots`.
     fn choose_syntax(&mut self, catalog: &Catalog, spec: Option<&FormSpec>, bytes: &[u8]) -> Option<(usize, usize)> {
         let mut best: Option<(u32, (usize, usize))> = None;
@@ -467,7 +512,7 @@ impl Decoder {
                 // Of two that fit, the one for the mode that is on.
                 let off = syntax.when.as_ref().is_some_and(|when| {
                     let scope = Scope { state: &self.state, params: Params { bytes, slots: &self.trial, catalog } };
-                    when.expr.eval(&scope) == Some(false)
+                    scope.holds(&when.expr) == Some(false)
                 });
                 // Of two that fit, the one whose ranges hold.
                 let out = several && !matching::in_range(catalog, bytes, &self.trial);
@@ -512,7 +557,7 @@ impl Decoder {
         let phase = spec
             .data
             .as_ref()
-            .filter(|data| data.phase.as_ref().is_none_or(|phase| phase.expr.eval(&scope) != Some(false)));
+            .filter(|data| data.phase.as_ref().is_none_or(|phase| scope.holds(&phase.expr) != Some(false)));
         if let Some(data) = phase {
             let declared = match &data.sends {
                 Sends::Counted(by) => match params.named(by).map(|param| param.value()) {
@@ -543,7 +588,7 @@ impl Decoder {
                 && exchange.data_spec(catalog).and_then(|spec| spec.data.as_ref()).is_some_and(|data| !data.accepts)
         }) {
             self.succeed(catalog, at);
-            self.close_exchange(at, true);
+            self.close_exchange(catalog, at, true);
         }
     }
 

@@ -9,6 +9,7 @@ mod echo;
 mod event;
 mod exchange;
 mod host;
+mod lane;
 mod matching;
 mod module;
 mod notice;
@@ -35,7 +36,10 @@ pub(crate) use state::Scope;
 /// assert_eq!(kinds, ["urc", "payload"]);
 /// ```
 #[derive(Debug)]
-pub struct Session(Decoder);
+pub struct Session {
+    catalog: std::sync::Arc<crate::catalog::Catalog>,
+    decoder: Decoder,
+}
 
 struct Events<'f, F>(&'f mut F);
 
@@ -51,7 +55,12 @@ impl<F: FnMut(&Event<'_>)> Observer for Events<'_, F> {
 impl Session {
     /// A session of a dialect.
     pub fn new(catalog: std::sync::Arc<crate::catalog::Catalog>, options: &Options) -> Self {
-        Self(Decoder::new(catalog, options))
+        Self { decoder: Decoder::new(&catalog, options), catalog }
+    }
+
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn bar_short_way(&mut self) {
+        self.decoder.bar_short_way();
     }
 
     /// Takes the next bytes of a sender; `each` gets every event that they complete.
@@ -62,16 +71,16 @@ impl Session {
         bytes: &[u8],
         each: &mut impl FnMut(&Event<'_>),
     ) {
-        self.0.push(from, time, bytes, &mut Events(each));
+        self.decoder.push(&self.catalog, from, time, bytes, &mut Events(each));
     }
 
     /// The recording ends: gives what is left.
     pub fn finish(&mut self, each: &mut impl FnMut(&Event<'_>)) {
-        self.0.finish(&mut Events(each));
+        self.decoder.finish(&self.catalog, &mut Events(each));
     }
 
     /// The firmware generation that traffic told.
     pub fn profile(&self) -> Option<&str> {
-        self.0.profile()
+        self.decoder.profile(&self.catalog)
     }
 }

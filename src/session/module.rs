@@ -6,6 +6,7 @@ use super::decoder::{Data, Decoder, LEAD_MAX, LINE_MAX, Of, Owner, PART, Phase};
 use super::event::{EventKind, Form, Name, Param, Params, Slot};
 use super::exchange::Stage;
 use super::exchange::later_bit;
+use super::lane::ends_name;
 use super::matching::{self, Strictness};
 use super::notice::{LineFacts, Notice, Observer};
 use crate::catalog::{Catalog, Line, NameHash, Pattern, Role};
@@ -71,7 +72,10 @@ impl Decoder {
 
     #[inline]
     fn module_line<O: Observer>(&mut self, catalog: &Catalog, rest: &[u8], settle: bool, obs: &mut O) -> usize {
-        let start = framing::lead(rest);
+        let start = match rest {
+            [b'\r', b'\n', first, ..] if *first > b' ' => 2,
+            _ => framing::lead(rest),
+        };
         if start > LEAD_MAX {
             let blank = rest.get(..LEAD_MAX).unwrap_or(rest);
             self.give(catalog, Sender::Module, blank, None, EventKind::Noise, obs);
@@ -88,8 +92,7 @@ impl Decoder {
         let mut name_len = 0;
         let mut stop = None;
         for &byte in body.get(..NAME_MAX).unwrap_or(body) {
-            // All five ends of a name are below `>`; most bytes of a name are not.
-            if byte < b'>' && matches!(byte, b':' | b',' | b'=' | b'\r' | b'\n') {
+            if ends_name(byte) {
                 stop = Some(byte);
                 break;
             }
@@ -97,15 +100,22 @@ impl Decoder {
             name_len += 1;
         }
         let name = body.get(..name_len).unwrap_or(body);
-        let found =
-            if matches!(stop, Some(b':' | b',' | b'=')) { catalog.line_index.find_hashed(name, hash) } else { &[] };
-        let inline = found.iter().any(|&at| catalog.lines.get(at as usize).is_some_and(Line::starts_data));
-        if inline {
-            match self.inline_data(catalog, rest, start, name_len, found, obs) {
-                Head::None => {}
-                Head::Given(used) => return used,
-                Head::Unfinished => return 0,
+        let delimited = stop.is_some_and(|stop| stop > b'\r');
+        let found = if stop.is_some() { catalog.line_index.find_hashed(name, hash) } else { &[] };
+        if delimited {
+            let inline = found.iter().any(|&at| catalog.lines.get(at as usize).is_some_and(Line::starts_data));
+            if inline {
+                match self.inline_data(catalog, rest, start, name_len, found, obs) {
+                    Head::None => {}
+                    Head::Given(used) => return used,
+                    Head::Unfinished => return 0,
+                }
             }
+        }
+        if stop.is_some()
+            && let Some(used) = self.short_way(catalog, rest, start, name_len, delimited, found, obs)
+        {
+            return used;
         }
         let clear = self.side(Sender::Module).clear.min(body.len());
         // A line ends within its limit, however much more is there already.
@@ -128,7 +138,7 @@ impl Decoder {
         let end = line.start + line.content.len();
         let framed = Framed { bytes: line.bytes, start: line.start, end, ending: Some(line.ending) };
         let name = Scanned { len: name_len.min(line.content.len()), stop, hash };
-        let found = if found.is_empty() { None } else { Some(found) };
+        let found = if delimited { Some(found) } else { None };
         self.content(catalog, &framed, name, found, obs)
     }
 
@@ -193,7 +203,7 @@ impl Decoder {
         ending: Option<framing::Ending>,
         obs: &mut O,
     ) {
-        let open = open.map(|at| self.skip_unanswered(at, obs));
+        let open = open.map(|at| self.skip_unanswered(catalog, at, obs));
         let id = open.and_then(|at| self.open.get(at)).map(|exchange| exchange.id);
         self.give_with(
             catalog,
@@ -277,7 +287,7 @@ impl Decoder {
         sent.or(if self.open.is_empty() { None } else { Some(0) })
     }
 
-    fn known<O: Observer>(&mut self, catalog: &Catalog, framed: &Framed<'_>, choice: Choice, obs: &mut O) {
+    pub(super) fn known<O: Observer>(&mut self, catalog: &Catalog, framed: &Framed<'_>, choice: Choice, obs: &mut O) {
         let Some(line) = catalog.lines.get(choice.line as usize) else { return };
         if let Some(profile) = line.profile {
             self.tell_profile(catalog, profile);
@@ -302,7 +312,7 @@ impl Decoder {
     ) {
         // A word that is a prompt: `DOWNLOAD`.
         let open = match (line.role, choice.open) {
-            (Role::Reply | Role::After, Some(open)) => Some(self.skip_unanswered(open, obs)),
+            (Role::Reply | Role::After, Some(open)) => Some(self.skip_unanswered(catalog, open, obs)),
             (_, open) => open,
         };
         let mut slots = std::mem::take(&mut self.slots);
@@ -348,7 +358,7 @@ impl Decoder {
                     let over = exchange.specs(catalog).any(|spec| spec.replies_only);
                     if let Some(at) = open.filter(|_| over) {
                         self.succeed(catalog, at);
-                        self.close_exchange(at, true);
+                        self.close_exchange(catalog, at, true);
                     }
                 }
                 if let (Role::After, Some(id)) = (line.role, choice.exchange)
@@ -503,7 +513,7 @@ impl Decoder {
             _ => None,
         };
         let id = exchange.map(|exchange| exchange.id);
-        let command = exchange.and_then(Self::first_command);
+        let command = exchange.and_then(|exchange| Self::first_command(exchange));
         let limit = exchange.and_then(|exchange| exchange.timeout);
         let of_seq = exchange.map_or(0, |exchange| exchange.seq);
         let choice = Choice { exchange: id, ..choice };
@@ -516,12 +526,16 @@ impl Decoder {
         let second = id.is_none() && std::mem::take(&mut self.loose_end) && catalog.results.contains(&line.name);
         if !taken && !second && (self.host_seen || id.is_some()) && !self.closing_cut(framed) {
             let result = line.name.to_string();
-            self.notice(Notice::UnexpectedFinal { seq, exchange: id, result, command }, obs);
+            self.notice(catalog, Notice::UnexpectedFinal { seq, exchange: id, result, command }, obs);
         }
         if let (Some(id), Some(latency), Some(limit)) = (id, latency, limit)
             && latency > Time::from_millis(limit)
         {
-            self.notice(Notice::LateFinal { seq, exchange: id, time, latency, limit, command, of: of_seq }, obs);
+            self.notice(
+                catalog,
+                Notice::LateFinal { seq, exchange: id, time, latency, limit, command, of: of_seq },
+                obs,
+            );
         }
         if let Some(open) = open {
             self.end_or_go_on(catalog, open, line);
@@ -560,7 +574,7 @@ impl Decoder {
         if ok {
             self.succeed(catalog, open);
         }
-        self.close_exchange(open, ok);
+        self.close_exchange(catalog, open, ok);
     }
 
     /// Whether a result is one that ends the data phase of the exchange.
@@ -595,7 +609,11 @@ impl Decoder {
             let declared = data.declared;
             let actual = data.declared - data.left + carry.len() as u64;
             let from = Sender::Host;
-            self.notice(Notice::PayloadLength { seq, exchange: of.exchange, from, declared, actual, more: false }, obs);
+            self.notice(
+                catalog,
+                Notice::PayloadLength { seq, exchange: of.exchange, from, declared, actual, more: false },
+                obs,
+            );
         }
     }
 
@@ -626,18 +644,18 @@ impl Decoder {
             self.spared.filter(|spared| spared.1 >= self.side(Sender::Module).base).map_or(u64::MAX, |spared| spared.0);
         let mut open = 0;
         while self.open.front().is_some_and(|exchange| exchange.id < spared) {
-            self.close_exchange(0, false);
+            self.close_exchange(catalog, 0, false);
             open += 1;
         }
         self.ended.clear();
-        self.newest = self.open.back().and_then(Self::first_command);
+        self.newest = self.open.back().and_then(|exchange| Self::first_command(exchange));
         self.refused = None;
         if self.open.is_empty() {
             self.side(Sender::Host).phase = Phase::Lines;
         }
         self.state.reset(catalog, false);
         if !asked && (self.host_seen || seq > 0 && self.exchanges > 0) {
-            self.notice(Notice::Reset { seq, open }, obs);
+            self.notice(catalog, Notice::Reset { seq, open }, obs);
         }
     }
 

@@ -5,6 +5,7 @@
 //! sense while a line inside it does.
 
 use super::decoder::{Data, Decoder, Owner, Phase};
+use super::lane::ends_name;
 use super::module::{Framed, scan_name};
 use super::notice::{Notice, Observer};
 use crate::Sender;
@@ -221,7 +222,7 @@ impl Decoder {
         if window.first() == Some(&b'>') {
             return Some(Behind::Fine);
         }
-        let stop = window.iter().position(|b| b":,=\r\n".contains(b));
+        let stop = window.iter().position(|&b| ends_name(b));
         if stop.is_none() && unclear {
             return None;
         }
@@ -234,6 +235,13 @@ impl Decoder {
                 .is_some_and(|line| matches!(line.pattern, Pattern::Fields { .. } | Pattern::Words))
         };
         if catalog.line_index.find(name).iter().any(fields) {
+            return Some(Behind::Fine);
+        }
+        // `0,CONNECT`
+        if let (Some(b'0'..=b'9'), Some(b',')) = (window.first(), window.get(stop))
+            && let Some(len) = framing::end_of_line(window)
+            && window.get(..len).is_some_and(|line| is_link(catalog, line, stop))
+        {
             return Some(Behind::Fine);
         }
         let end = window.iter().position(|b| b"\r\n".contains(b));
@@ -294,8 +302,8 @@ impl Decoder {
         };
         let declared = data.declared;
         let from = Sender::Module;
-        self.notice(Notice::PayloadLength { seq, exchange, from, declared, actual, more: false }, obs);
-        self.notice(Notice::Resync { seq, lost: declared.saturating_sub(actual), declared, how }, obs);
+        self.notice(catalog, Notice::PayloadLength { seq, exchange, from, declared, actual, more: false }, obs);
+        self.notice(catalog, Notice::Resync { seq, lost: declared.saturating_sub(actual), declared, how }, obs);
         if bytes.is_empty() { self.run_module(catalog, rest, self.closing, obs) } else { bytes.len() }
     }
 
@@ -320,14 +328,14 @@ impl Decoder {
         self.give(catalog, Sender::Module, bytes, None, crate::session::EventKind::Noise, obs);
         let (declared, exchange, from) = (data.declared, data.of.exchange, Sender::Module);
         let actual = declared + extra as u64;
-        self.notice(Notice::PayloadLength { seq, exchange, from, declared, actual, more: true }, obs);
+        self.notice(catalog, Notice::PayloadLength { seq, exchange, from, declared, actual, more: true }, obs);
         extra
     }
 
     /// Where a known line starts within complete data of `size` bytes that ends behind it.
     pub(super) fn straddles(&mut self, catalog: &Catalog, rest: &[u8], size: usize, settle: bool) -> Straddle {
         let ahead = rest.get(size.saturating_sub(64)..size).unwrap_or_default();
-        let start = ahead.iter().rposition(|&b| b == b'\n').map(|at| size - ahead.len() + at + 1);
+        let start = memchr::memrchr(b'\n', ahead).map(|at| size - ahead.len() + at + 1);
         let Some(start) = start.filter(|&start| start < size) else { return Straddle::No };
         let behind = rest.get(size..).unwrap_or_default();
         let window = behind.get(..BEHIND_MAX).unwrap_or(behind);
@@ -346,5 +354,15 @@ impl Decoder {
         let whole = rest.get(..cut + 2).unwrap_or(rest);
         let cut = self.peel(catalog, whole).unwrap_or(cut);
         Straddle::At(self.glued_banner(catalog, rest.get(..cut).unwrap_or(rest)).unwrap_or(cut))
+    }
+}
+
+/// Whether a line is a link number of up to three digits, a comma at `comma`, and words that the catalog knows behind one.
+fn is_link(catalog: &Catalog, line: &[u8], comma: usize) -> bool {
+    let number = line.get(..comma).unwrap_or_default();
+    let words = line.get(comma + 1..).unwrap_or_default();
+    number.len() <= 3 && number.iter().all(u8::is_ascii_digit) && {
+        let mut found = catalog.link_index.find(words).iter().filter_map(|&at| catalog.lines.get(at as usize));
+        found.any(|entry| entry.name.as_bytes() == words)
     }
 }

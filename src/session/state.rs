@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::event::{Params, Value};
-use crate::catalog::expr::{Env, Index, StateRef, Term, Val};
+use crate::catalog::expr::{Compare, Env, Expr, Index, StateRef, Term, Val};
 use crate::catalog::{Catalog, Effect, StateValue};
 
 /// A state's value, in place: no allocation.
@@ -144,6 +144,25 @@ pub(crate) struct Scope<'a> {
 }
 
 impl Scope<'_> {
+    /// Whether a condition holds; `None` where that is unknown. The usual one asks whether a state has a number.
+    pub(crate) fn holds(&self, expr: &Expr) -> Option<bool> {
+        match expr {
+            Expr::And(a, b) => match (self.holds(a), self.holds(b)) {
+                (Some(false), _) | (_, Some(false)) => Some(false),
+                (Some(true), Some(true)) => Some(true),
+                _ => None,
+            },
+            Expr::Compare(Compare::Equal, Term::State(StateRef { key, index: Index::None }), Term::Int(number)) => {
+                match self.state.facts.get(usize::from(*key))?.first()? {
+                    Fact::Int(fact) => Some(fact == number),
+                    Fact::Unknown => None,
+                    Fact::Word(..) => Some(false),
+                }
+            }
+            _ => expr.eval(self),
+        }
+    }
+
     fn find(&self, name: u32) -> Option<super::event::Param<'_>> {
         self.params.iter().find(|param| param.spec().is_some_and(|spec| spec.name_id == name))
     }

@@ -70,6 +70,25 @@ pub(crate) fn line_from(input: &[u8], start: usize, clear: usize) -> IResult<&[u
     }
 }
 
+/// Where the first CR or LF stands; made for lines, which are short.
+#[inline]
+pub(crate) fn end_of_line(text: &[u8]) -> Option<usize> {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    // The lowest bit that is set marks the first byte that is zero; above it others may be set for nothing.
+    let zeros = |word: u64| word.wrapping_sub(ONES) & !word & (ONES << 7);
+    let (words, _) = text.as_chunks::<8>();
+    let mut at = 0;
+    for word in words.iter().take(8) {
+        let word = u64::from_le_bytes(*word);
+        let found = zeros(word ^ (ONES * b'\r' as u64)) | zeros(word ^ (ONES * b'\n' as u64));
+        if found != 0 {
+            return Some(at + found.trailing_zeros() as usize / 8);
+        }
+        at += 8;
+    }
+    memchr2(b'\r', b'\n', text.get(at..)?).map(|behind| at + behind)
+}
+
 /// How many bytes of a line that has no end yet need not be looked at again; `body` is what stands behind the blanks.
 #[inline]
 pub(crate) fn clear(body: &[u8]) -> usize {

@@ -11,7 +11,7 @@ use crate::session::{Facts, Params, Scope};
 
 pub(super) fn check(about: &About<'_>, facts: &Facts<'_>, spec: &FormSpec, params: Params<'_>, report: Report<'_>) {
     for relation in &spec.relations {
-        if relation.expr.eval(&Scope { state: facts.state, params }) == Some(false) {
+        if (Scope { state: facts.state, params }).holds(&relation.expr) == Some(false) {
             let message = format!("the parameters break a documented relation: {}", relation.text);
             report(about.finding(Rule::ParamConflict, message).cite(about.cite(facts)).0);
         }

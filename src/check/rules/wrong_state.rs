@@ -18,7 +18,7 @@ pub(super) fn check(
     report: Report<'_>,
 ) {
     let Some(needs) = needs else { return };
-    if needs.expr.eval(&Scope { state: facts.state, params }) == Some(false) {
+    if (Scope { state: facts.state, params }).holds(&needs.expr) == Some(false) {
         let what = command.map_or_else(|| "this list of parameters".to_owned(), |name| format!("AT{name}"));
         let meaning = facts
             .catalog
