@@ -20,6 +20,22 @@ impl NameHash {
     }
 }
 
+/// Whether two names are the same bytes. Names are short: a few loads in place beat a call.
+#[inline]
+pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
+    match (a.first_chunk::<8>(), b.first_chunk::<8>(), a.last_chunk::<8>(), b.last_chunk::<8>()) {
+        // Two loads of eight cover up to sixteen bytes; the middle of a longer name is looked at only where both ends agree.
+        (Some(a0), Some(b0), Some(a1), Some(b1)) => a0 == b0 && a1 == b1 && (a.len() <= 16 || a == b),
+        _ => match (a.first_chunk::<4>(), b.first_chunk::<4>(), a.last_chunk::<4>(), b.last_chunk::<4>()) {
+            (Some(a0), Some(b0), Some(a1), Some(b1)) => a0 == b0 && a1 == b1,
+            _ => a.iter().zip(b).all(|(a, b)| a == b),
+        },
+    }
+}
+
 /// Names with the positions of what they name.
 #[derive(Debug, Default)]
 pub(crate) struct NameIndex {
@@ -75,7 +91,7 @@ impl NameIndex {
             let at = usize::from(*self.table.get(slot)?).checked_sub(1)?;
             let entry = self.entries.get(at)?;
             // Nearly always the very bytes of the catalog: that compare is cheap.
-            if entry.0 == hash && (*entry.1 == *name || entry.1.eq_ignore_ascii_case(name)) {
+            if entry.0 == hash && (same(&entry.1, name) || entry.1.eq_ignore_ascii_case(name)) {
                 return Some(at);
             }
             slot = (slot + 1) & mask;
@@ -102,6 +118,20 @@ const fn mix(hash: NameHash) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sameness() {
+        let text: Vec<u8> = (0..40).collect();
+        for len in 0..40 {
+            let name = text.get(..len).expect("shorter than the text");
+            assert!(same(name, name) && !same(name, &text));
+            for at in 0..len {
+                let mut other = name.to_vec();
+                other.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= 0x80);
+                assert!(!same(name, &other), "{len} {at}");
+            }
+        }
+    }
 
     #[test]
     fn names_are_found_in_any_case() {

@@ -18,7 +18,7 @@ mod source;
 
 pub use builtin::{builtin_names, builtin_text, load_all_builtin, load_builtin, load_file, load_text};
 pub use detect::{Detection, detect};
-pub(crate) use index::NameHash;
+pub(crate) use index::{NameHash, same};
 pub use model::{
     Catalog, CodeTable, Command, Condition, DataPhase, FormSpec, Kind, Line, Mac, Model, ParamSpec, Profile, Quoted,
     Ranges, Role, Sends, StateSpec, StateValue, Syntax,

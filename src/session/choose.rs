@@ -27,6 +27,11 @@ impl Choice {
         self.misfit == 0
     }
 
+    /// Whether none of a lower rank can be better, if the line is as its entry says.
+    pub(super) fn may_be_best(&self) -> bool {
+        self.rank > rank::NOBODY
+    }
+
     pub(super) fn key(&self, catalog: &Catalog) -> (u8, u8, std::cmp::Reverse<Misfit>, bool) {
         let manual = catalog.lines.get(self.line as usize).is_some_and(|line| line.profile.is_none());
         let fit = match self.misfit {

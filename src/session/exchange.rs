@@ -5,7 +5,7 @@
 use super::event::Form;
 use super::state::Change;
 use crate::Time;
-use crate::catalog::{Catalog, FormSpec, Line, Sends};
+use crate::catalog::{Catalog, FormSpec, Line, Sends, same};
 
 /// How far an exchange is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,7 +129,7 @@ impl Exchange {
                 let mut known = false;
                 for spec in self.specs(catalog) {
                     known = true;
-                    if spec.finals.iter().any(|name| **name == *result) {
+                    if spec.finals.iter().any(|name| same(name.as_bytes(), result.as_bytes())) {
                         return true;
                     }
                 }
@@ -139,7 +139,9 @@ impl Exchange {
             // The host did not wait: what accepts the command comes behind its data.
             Stage::Data | Stage::Sent
                 if !self.prompted
-                    && self.specs(catalog).any(|spec| spec.finals.iter().any(|name| **name == *result)) =>
+                    && self
+                        .specs(catalog)
+                        .any(|spec| spec.finals.iter().any(|name| same(name.as_bytes(), result.as_bytes()))) =>
             {
                 true
             }
@@ -147,8 +149,10 @@ impl Exchange {
                 let then =
                     self.data_spec(catalog).and_then(|spec| spec.data.as_ref().map(|data| (&data.then, &spec.finals)));
                 match then {
-                    Some((then, finals)) if then.is_empty() => finals.iter().any(|name| **name == *result) || failure,
-                    Some((then, _)) => then.iter().any(|name| **name == *result) || failure,
+                    Some((then, finals)) if then.is_empty() => {
+                        finals.iter().any(|name| same(name.as_bytes(), result.as_bytes())) || failure
+                    }
+                    Some((then, _)) => then.iter().any(|name| same(name.as_bytes(), result.as_bytes())) || failure,
                     None => failure,
                 }
             }
@@ -165,7 +169,11 @@ impl Exchange {
         let first = first.or_else(|| self.specs(catalog).next().and_then(|spec| spec.finals.first()));
         match first {
             Some(first) => {
-                **first == *result || (ok && !self.specs(catalog).any(|spec| spec.fails.iter().any(|f| **f == *result)))
+                same(first.as_bytes(), result.as_bytes())
+                    || (ok
+                        && !self
+                            .specs(catalog)
+                            .any(|spec| spec.fails.iter().any(|f| same(f.as_bytes(), result.as_bytes()))))
             }
             None => ok,
         }

@@ -7,7 +7,7 @@ use super::lane::fill;
 use super::matching::{self, NO_FIT, Strictness};
 use super::notice::{CommandFacts, Notice, Observer};
 use super::state::Scope;
-use crate::catalog::{Catalog, FormSpec, Sends};
+use crate::catalog::{Catalog, FormSpec, Sends, same};
 use crate::syntax::{command, fields, framing};
 use crate::{Sender, Time};
 
@@ -420,7 +420,9 @@ impl Decoder {
         let entry = command.and_then(|at| catalog.commands.get(at as usize));
         let spec = entry.and_then(|entry| entry.form(form));
         let shown = match entry {
-            Some(entry) if entry.name.as_bytes().eq_ignore_ascii_case(raw) => Name::known(&entry.name),
+            Some(entry) if same(entry.name.as_bytes(), raw) || entry.name.as_bytes().eq_ignore_ascii_case(raw) => {
+                Name::known(&entry.name)
+            }
             Some(entry) => match entry.aliases.iter().find(|alias| alias.as_bytes().eq_ignore_ascii_case(raw)) {
                 Some(alias) => Name::known(alias),
                 None => Name::raw_command(raw),

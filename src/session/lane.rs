@@ -10,7 +10,7 @@ use super::matching::{self, Strictness};
 use super::module::Framed;
 use super::notice::Observer;
 use super::state::Scope;
-use crate::catalog::{Catalog, Line, Pattern, Shape};
+use crate::catalog::{Catalog, Kind, Line, Pattern, Shape, same};
 use crate::syntax::{framing, value};
 
 /// How good a choice is; see [`Choice::key`].
@@ -100,14 +100,34 @@ impl Decoder {
 
     /// Of several entries of a name, the one that is better than any other may be; its parameters are in `slots` then.
     fn one_of(&mut self, catalog: &Catalog, found: &[u32], line: &Whole<'_>) -> Option<Choice> {
-        let mut best: Option<(Key, Choice)> = None;
-        // The most that one of those may be that take a closer look.
-        let mut doubtful: Option<Key> = None;
+        // Nearly always it is the first of those whose turn it is: if that one is as documented, no other is better.
+        let mut turn: Option<Choice> = None;
         for &at in found {
             let entry = catalog.lines.get(at as usize)?;
             if entry.starts_data() {
                 return None;
             }
+            let (rank, exchange, open) = self.rank(catalog, entry);
+            if turn.is_none_or(|turn| rank > turn.rank) {
+                turn = Some(Choice { line: at, misfit: 0, rank, exchange, open });
+            }
+        }
+        let turn = turn?;
+        let entry = catalog.lines.get(turn.line as usize)?;
+        if entry.profile.is_none()
+            && !entry.catch_all
+            && turn.may_be_best()
+            && self.fits(catalog, entry, line) == Some(true)
+            && matching::in_range(catalog, line.bytes, &self.trial)
+        {
+            std::mem::swap(&mut self.slots, &mut self.trial);
+            return Some(turn);
+        }
+        let mut best: Option<(Key, Choice)> = None;
+        // The most that one of those may be that take a closer look.
+        let mut doubtful: Option<Key> = None;
+        for &at in found {
+            let entry = catalog.lines.get(at as usize)?;
             let (rank, exchange, open) = self.rank(catalog, entry);
             let fits = if entry.catch_all { None } else { self.fits(catalog, entry, line) };
             let misfit = match fits {
@@ -140,7 +160,7 @@ impl Decoder {
         for &at in catalog.link_index.find(words) {
             let entry = catalog.lines.get(at as usize)?;
             let Pattern::Link { param } = entry.pattern else { continue };
-            if entry.name.as_bytes() != words || !catalog.param(param)?.numeric {
+            if !same(entry.name.as_bytes(), words) || !catalog.param(param)?.numeric {
                 return None;
             }
             let (rank, exchange, open) = self.rank(catalog, entry);
@@ -177,7 +197,7 @@ impl Decoder {
     fn fits(&mut self, catalog: &Catalog, entry: &Line, line: &Whole<'_>) -> Option<bool> {
         self.trial.clear();
         match &entry.pattern {
-            Pattern::Words if !line.delimited => Some(entry.name.as_bytes() == line.content).filter(|same| *same),
+            Pattern::Words if !line.delimited => Some(same(entry.name.as_bytes(), line.content)).filter(|same| *same),
             Pattern::Fields { shapes } if line.delimited && line.from < line.end && !entry.starts_data() => {
                 let mut fits = false;
                 for shape in shapes {
@@ -243,7 +263,14 @@ pub(super) fn fill(
         if raw.last() == Some(&b' ') {
             return None;
         }
-        let read = read.unwrap_or_else(|| matching::read(raw, Some(spec), catalog.escapes, strict));
+        let read = match (read, &spec.kind) {
+            (Some(read), _) => read,
+            // What a module says may be quoted or not.
+            (None, Kind::String(_) | Kind::Text(_) | Kind::Host(_)) if strict == Strictness::Module => {
+                if raw.first() == Some(&b'"') { Read::Quoted } else { Read::Bare }
+            }
+            (None, _) => matching::read(raw, Some(spec), catalog.escapes, strict),
+        };
         if read == Read::Broken {
             return Some(false);
         }

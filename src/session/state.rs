@@ -169,7 +169,8 @@ impl Scope<'_> {
 
     /// Whether the manual calls this value of an index `all`.
     fn means_all(&self, name: u32) -> bool {
-        self.find(name).and_then(|param| param.label()).is_some_and(|label| label == "all")
+        let param = self.find(name).filter(|param| param.spec().is_some_and(|spec| !spec.labels.is_empty()));
+        param.and_then(|param| param.label()).is_some_and(|label| label == "all")
     }
 
     /// An index by parameter; one that is not there means the only link there is.

@@ -57,6 +57,13 @@ pub(crate) fn is_command(content: &[u8]) -> bool {
 
 /// Reads a command line; `out` gets its commands, at least one. `content` must satisfy [`is_command`].
 pub(crate) fn parts(content: &[u8], out: &mut Vec<Part>) {
+    match usual(content) {
+        Some(part) => out.push(part),
+        None => general(content, out),
+    }
+}
+
+fn general(content: &[u8], out: &mut Vec<Part>) {
     let first = out.len();
     let offset = |rest: &[u8]| content.len() - rest.len();
     let mut rest = match at_prefix(content) {
@@ -112,6 +119,24 @@ pub(crate) fn parts(content: &[u8], out: &mut Vec<Part>) {
             }
         }
     }
+}
+
+/// `AT+NAME`, `AT+NAME?`, `AT+NAME=?` or `AT+NAME=…` with nothing else on the line: no grammar is needed to tell its parts.
+/// `None`: it takes a closer look.
+fn usual(content: &[u8]) -> Option<Part> {
+    let [b'A' | b'a', b'T' | b't', b'+', rest @ ..] = content else { return None };
+    let len = rest.iter().position(|b| !(b.is_ascii_alphanumeric() || *b == b'_')).unwrap_or(rest.len());
+    let (name, all) = (2..3 + len, 0..content.len());
+    let (form, args) = match rest.get(len..)? {
+        [] => (Form::Execute, 0..0),
+        b"?" => (Form::Read, 0..0),
+        b"=?" => (Form::Test, 0..0),
+        [b'=', first, args @ ..] if !b"? \t;".contains(first) && memchr::memchr(b';', args).is_none() => {
+            (Form::Set, 4 + len..content.len())
+        }
+        _ => return None,
+    };
+    Some(Part { all, name, form, args })
 }
 
 /// What follows `args` within `behind`.
@@ -219,6 +244,18 @@ mod tests {
         assert_eq!(shown("AT+A ; +B"), ["+A execute ", "+B execute "]);
         assert_eq!(shown("AT?"), [" execute ?"]);
         assert_eq!(shown("AT+CWMODE?x"), ["+CWMODE read "]);
+    }
+
+    #[test]
+    fn usual_lines_are_read_as_the_grammar_reads_them() {
+        for line in ["AT+X", "at+x?", "AT+X=?", "AT+X=1,\"a\"", "AT+X_1=-1", "AT+X==", "AT+X=\"?\"", "AT+X=,1"] {
+            let (part, mut out) = (usual(line.as_bytes()), Vec::new());
+            general(line.as_bytes(), &mut out);
+            assert_eq!(part.as_slice(), out, "{line}");
+        }
+        for line in ["AT", "AT+X;+Y", "AT+X=1;+Y", "AT+X=", "AT+X= 1", "AT+X?1", "AT+X-Y", "ATE0", "AT^X", "AT+X =1"] {
+            assert_eq!(usual(line.as_bytes()), None, "{line}");
+        }
     }
 
     #[test]
