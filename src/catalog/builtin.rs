@@ -7,14 +7,20 @@ use super::load;
 use super::model::Catalog;
 use super::source::{CatalogError, Mistake};
 
-/// Name and text of each built-in catalog.
+/// Name, file name and text of each built-in catalog.
 const BUILTIN: [(&str, &str, &str); 5] = [
     ("simcom", "simcom.toml", include_str!("simcom.toml")),
     ("fibocom", "fibocom.toml", include_str!("fibocom.toml")),
     ("esp-at", "esp-at.toml", include_str!("esp-at.toml")),
-    ("generic", "generic.toml", include_str!("generic.toml")),
+    (BASE, "generic.toml", include_str!("generic.toml")),
     ("pan1321", "pan1321.toml", include_str!("pan1321.toml")),
 ];
+
+/// The catalog that others extend: read once for all of them.
+const BASE: &str = "generic";
+
+/// Those that do not extend it: read beside it. What stands here decides about time alone.
+const ALONE: [&str; 2] = ["esp-at", "pan1321"];
 
 const NAMES: [&str; 5] = ["simcom", "fibocom", "esp-at", "generic", "pan1321"];
 
@@ -26,10 +32,6 @@ pub const fn builtin_names() -> &'static [&'static str] {
 /// File name and text of a built-in catalog.
 pub fn builtin_text(name: &str) -> Option<(&'static str, &'static str)> {
     BUILTIN.iter().find(|entry| entry.0 == name).map(|entry| (entry.1, entry.2))
-}
-
-fn lookup(name: &str) -> Option<(String, String)> {
-    builtin_text(name).map(|(file, text)| (file.to_owned(), text.to_owned()))
 }
 
 fn one_mistake(file: &str, message: String) -> CatalogError {
@@ -51,10 +53,32 @@ pub fn load_builtin(name: &str) -> Result<Arc<Catalog>, CatalogError> {
 ///
 /// They are read side by side: a start should not wait for four manuals that it will not need.
 pub fn load_all_builtin() -> Vec<Arc<Catalog>> {
-    std::thread::scope(|scope| {
-        let loading: Vec<_> = NAMES.iter().map(|name| scope.spawn(|| load_builtin(name))).collect();
-        loading.into_iter().filter_map(|thread| thread.join().ok()?.ok()).collect()
-    })
+    let load = |alone: bool, base: Option<&load::Builder>| {
+        let mine = BUILTIN.iter().filter(|(name, ..)| *name != BASE && ALONE.contains(name) == alone);
+        mine.map(|&(_, file, text)| build(file, load::read(file, text, library(base)))).collect::<Vec<_>>()
+    };
+    let mut all = std::thread::scope(|scope| {
+        let alone = scope.spawn(|| load(true, None));
+        let mut all = Vec::new();
+        if let Some((file, text)) = builtin_text(BASE) {
+            let base = load::read(file, text, library(None));
+            all = load(false, Some(&base));
+            all.push(build(file, base));
+        }
+        all.extend(alone.join().unwrap_or_default());
+        all
+    });
+    let place = |catalog: &Arc<Catalog>| NAMES.iter().position(|name| *name == &*catalog.name);
+    all.sort_by_key(|catalog| catalog.as_ref().ok().and_then(place));
+    all.into_iter().flatten().collect()
+}
+
+fn library(ready: Option<&load::Builder>) -> load::Library<'_> {
+    load::Library { texts: builtin_text, ready }
+}
+
+fn build(file: &str, builder: load::Builder) -> Result<Arc<Catalog>, CatalogError> {
+    load::build(file, builder).map(Arc::new)
 }
 
 /// Loads a catalog from its text; `file` is its name in messages. It may extend built-in ones.
@@ -78,7 +102,7 @@ pub fn load_all_builtin() -> Vec<Arc<Catalog>> {
 /// assert!(catalog.command(b"+lamp").is_some());
 /// ```
 pub fn load_text(file: &str, text: &str) -> Result<Arc<Catalog>, CatalogError> {
-    load::load(file, text, &lookup).map(Arc::new)
+    build(file, load::read(file, text, library(None)))
 }
 
 /// Loads a user's catalog from a file.

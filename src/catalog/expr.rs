@@ -197,7 +197,7 @@ pub(super) fn parse_state(text: &str, names: &mut dyn Names) -> Result<StateRef,
     }
 }
 
-fn lex(text: &str) -> Result<Vec<String>, String> {
+fn lex(text: &str) -> Result<Vec<&str>, String> {
     let mut tokens = Vec::new();
     let mut rest = text.trim_start();
     while let Some(c) = rest.chars().next() {
@@ -224,21 +224,21 @@ fn lex(text: &str) -> Result<Vec<String>, String> {
             other => return Err(format!("`{other}` is out of place")),
         };
         let token = rest.get(..len).unwrap_or_default();
-        tokens.push(token.to_owned());
+        tokens.push(token);
         rest = rest.get(len..).unwrap_or_default().trim_start();
     }
     Ok(tokens)
 }
 
 struct Parser<'t, 'n> {
-    tokens: &'t [String],
+    tokens: &'t [&'t str],
     names: &'n mut dyn Names,
 }
 
-impl Parser<'_, '_> {
+impl<'t> Parser<'t, '_> {
     fn accept(&mut self, token: &str) -> bool {
         match self.tokens.split_first() {
-            Some((first, rest)) if first == token => {
+            Some((&first, rest)) if first == token => {
                 self.tokens = rest;
                 true
             }
@@ -246,11 +246,11 @@ impl Parser<'_, '_> {
         }
     }
 
-    fn next(&mut self, wanted: &str) -> Result<String, String> {
-        let (first, rest) =
+    fn next(&mut self, wanted: &str) -> Result<&'t str, String> {
+        let (&first, rest) =
             self.tokens.split_first().ok_or_else(|| format!("the condition ends, expected {wanted}"))?;
         self.tokens = rest;
-        Ok(first.clone())
+        Ok(first)
     }
 
     fn implies(&mut self) -> Result<Expr, String> {
@@ -304,7 +304,7 @@ impl Parser<'_, '_> {
                 }
             }
         }
-        let op = match self.next("a comparison")?.as_str() {
+        let op = match self.next("a comparison")? {
             "=" => Compare::Equal,
             "!=" => Compare::NotEqual,
             "<" => Compare::Less,
@@ -334,12 +334,12 @@ impl Parser<'_, '_> {
 
     fn term(&mut self) -> Result<Term, String> {
         let token = self.next("a value")?;
-        if let Some(name) = param_name(&token) {
+        if let Some(name) = param_name(token) {
             return self.names.param(name).map(Term::Param);
         }
         if token == "len" && self.accept("(") {
             let inner = self.next("a parameter")?;
-            let name = param_name(&inner).ok_or("`len` needs a parameter")?;
+            let name = param_name(inner).ok_or("`len` needs a parameter")?;
             let name = self.names.param(name)?;
             return if self.accept(")") { Ok(Term::Len(name)) } else { Err("`(` without `)`".to_owned()) };
         }
@@ -353,7 +353,7 @@ impl Parser<'_, '_> {
         if let Some(number) = number {
             return Ok(Term::Int(number));
         }
-        self.state(&token)
+        self.state(token)
     }
 
     fn state(&mut self, token: &str) -> Result<Term, String> {
@@ -361,7 +361,7 @@ impl Parser<'_, '_> {
         if let Some(base) = token.strip_suffix('.') {
             let (key, indexed) = self.names.state(base).ok_or_else(unknown)?;
             let inner = self.next("a parameter")?;
-            let name = param_name(&inner).ok_or_else(|| format!("`{inner}` is no parameter"))?;
+            let name = param_name(inner).ok_or_else(|| format!("`{inner}` is no parameter"))?;
             let index = Index::Param(self.names.param(name)?);
             return if indexed {
                 Ok(Term::State(StateRef { key, index }))

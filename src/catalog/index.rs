@@ -37,7 +37,7 @@ pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
 }
 
 /// Names with the positions of what they name.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct NameIndex {
     /// Power-of-two table of entry numbers plus one; 0 is free.
     table: Vec<u16>,

@@ -1,6 +1,7 @@
 //! From TOML to a [`Catalog`]: reads every entry, resolves names, reports every mistake with file and line.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::expr::{self, Expr, Term};
 use super::model::*;
@@ -10,13 +11,24 @@ use super::patterns;
 use super::source::{CatalogError, Item, Mistake, Scalar, Source, Table};
 use crate::session::Form;
 
-/// Where a catalog's text comes from when another one extends it.
-pub(super) type Lookup<'a> = &'a dyn Fn(&str) -> Option<(String, String)>;
+/// Where the catalogs come from that another one extends.
+#[derive(Clone, Copy)]
+pub(super) struct Library<'a> {
+    /// File name and text by name.
+    pub(super) texts: fn(&str) -> Option<(&'static str, &'static str)>,
+    /// One that is read already.
+    pub(super) ready: Option<&'a Builder>,
+}
 
-/// Loads a catalog from its text. `file` is its name in messages, `lookup` gives file name and text of the ones it extends.
-pub(super) fn load(file: &str, text: &str, lookup: Lookup<'_>) -> Result<Catalog, CatalogError> {
+/// Reads a catalog's text. `file` is its name in messages.
+pub(super) fn read(file: &str, text: &str, library: Library<'_>) -> Builder {
     let mut builder = Builder::default();
-    builder.add(file, text, lookup, &mut Vec::new());
+    builder.add(file, text, library, &mut Vec::new());
+    builder
+}
+
+/// Makes a catalog of what was read.
+pub(super) fn build(file: &str, mut builder: Builder) -> Result<Catalog, CatalogError> {
     if builder.mistakes.is_empty() {
         let problems = builder.finish();
         builder.mistakes.extend(problems.into_iter().map(|message| Mistake {
@@ -29,24 +41,31 @@ pub(super) fn load(file: &str, text: &str, lookup: Lookup<'_>) -> Result<Catalog
     if builder.mistakes.is_empty() { Ok(builder.catalog) } else { Err(CatalogError { mistakes: builder.mistakes }) }
 }
 
-#[derive(Default)]
+/// What was read of a catalog and those that it extends.
+#[derive(Clone, Default)]
 pub(super) struct Builder {
     pub(super) catalog: Catalog,
     pub(super) mistakes: Vec<Mistake>,
     /// Shared parameters, by name.
-    pub(super) shared: HashMap<String, u32>,
+    pub(super) shared: HashMap<Box<str>, u32>,
     pub(super) name_ids: HashMap<String, u32>,
     pub(super) commands: HashMap<String, usize>,
     /// Names and aliases in upper case, with their commands.
     pub(super) named: HashMap<String, usize>,
+    /// Whether a line was not described anew since.
     pub(super) live: Vec<bool>,
+    /// The catalog's `results`, for all forms that name none of their own.
+    pub(super) results: Arc<[Box<str>]>,
     pub(super) source: u16,
 }
+
+/// Parameters of one entry, by name.
+pub(super) type Own<'t> = HashMap<&'t str, u32>;
 
 /// Parameters in reach of an entry: its own, then the shared ones.
 pub(super) struct Scope<'b> {
     pub(super) builder: &'b mut Builder,
-    pub(super) own: &'b HashMap<String, u32>,
+    pub(super) own: &'b Own<'b>,
 }
 
 impl Scope<'_> {
@@ -59,8 +78,8 @@ impl Scope<'_> {
             .ok_or_else(|| format!("`<{name}>` is described nowhere: add it to [command.params] or [params]"))
     }
 
-    fn condition(&mut self, text: String) -> Result<Condition, String> {
-        let expr: Expr = expr::parse(&text, self)?;
+    fn condition(&mut self, text: &str) -> Result<Condition, String> {
+        let expr: Expr = expr::parse(text, self)?;
         Ok(Condition { text: text.into(), expr })
     }
 }
@@ -89,10 +108,12 @@ impl Builder {
         id
     }
 
-    fn add(&mut self, file: &str, text: &str, lookup: Lookup<'_>, chain: &mut Vec<String>) {
+    fn add(&mut self, file: &str, text: &str, library: Library<'_>, chain: &mut Vec<String>) {
         let mut src = Source::new(file, text);
-        if let Some(mut root) = src.parse() {
-            self.document(&mut src, &mut root, lookup, chain);
+        if let Some(tree) = src.parse()
+            && let Some(mut root) = Table::root(&tree)
+        {
+            self.document(&mut src, &mut root, library, chain);
             root.finish(
                 &mut src,
                 "catalog, state, codes, profiles, models, params, command, urc, result, progress, boot",
@@ -101,7 +122,7 @@ impl Builder {
         self.mistakes.append(&mut src.mistakes);
     }
 
-    fn document(&mut self, src: &mut Source<'_>, root: &mut Table<'_>, lookup: Lookup<'_>, chain: &mut Vec<String>) {
+    fn document(&mut self, src: &mut Source<'_>, root: &mut Table<'_>, library: Library<'_>, chain: &mut Vec<String>) {
         let at = root.at;
         let Some(mut head) = root.table(src, "catalog") else {
             src.mistake(at, "the table [catalog] is missing: it names the dialect");
@@ -112,24 +133,30 @@ impl Builder {
             src.mistake(head.at, "[catalog] needs a `name`");
         }
         for (place, base) in head.texts(src, "extends") {
-            if chain.contains(&base) || base == name || chain.len() > 8 {
+            if chain.iter().any(|open| open == base) || base == name || chain.len() > 8 {
                 src.mistake(place, format!("`{base}` extends itself"));
                 continue;
             }
-            match lookup(&base) {
+            if let Some(ready) = library.ready.filter(|ready| &*ready.catalog.name == base)
+                && self.catalog.sources.is_empty()
+            {
+                self.clone_from(ready);
+                continue;
+            }
+            match (library.texts)(base) {
                 Some((base_file, base_text)) => {
-                    chain.push(base.clone());
-                    self.add(&base_file, &base_text, lookup, chain);
+                    chain.push(base.to_owned());
+                    self.add(base_file, base_text, library, chain);
                     chain.pop();
                 }
                 None => src.mistake(place, format!("there is no catalog `{base}` to extend")),
             }
         }
         let title = head.text(src, "title").unwrap_or_default();
-        let source = head.text(src, "source").unwrap_or_else(|| title.clone());
+        let source = head.text(src, "source").unwrap_or(title);
         self.catalog.name = name.into();
         self.catalog.title = title.into();
-        self.catalog.source = source.clone().into();
+        self.catalog.source = source.into();
         self.source = self.catalog.sources.len() as u16;
         self.catalog.sources.push(source.into());
         self.catalog.escapes = head.flag(src, "escapes").unwrap_or(self.catalog.escapes);
@@ -137,6 +164,7 @@ impl Builder {
         let results = head.texts(src, "results");
         if !results.is_empty() {
             self.catalog.results = boxed(results);
+            self.results = self.catalog.results.as_slice().into();
         }
         let tells = head.texts(src, "tells");
         if !tells.is_empty() {
@@ -152,35 +180,35 @@ impl Builder {
         if let Some(item) = needs {
             let at = item.at;
             if let Some(text) = item.text(src, "needs") {
-                self.catalog.needs = self.condition_text(src, at, text, &HashMap::new());
+                self.catalog.needs = self.condition_text(src, at, text, &Own::new());
             }
         }
         if let Some(table) = root.table(src, "params") {
             let own = self.params(src, table);
-            self.shared.extend(own);
+            self.shared.extend(own.into_iter().map(|(name, at)| (name.into(), at)));
         }
-        let none = HashMap::new();
+        let none = Own::new();
         for (key, role) in
             [("result", Role::Result), ("progress", Role::Progress), ("urc", Role::Urc), ("boot", Role::Boot)]
         {
-            for item in root.take(key).map_or_else(Vec::new, Item::list) {
+            for item in root.list(key) {
                 if let Some(table) = item.table(src, key) {
                     self.line_entry(src, table, role, &none);
                 }
             }
         }
-        for item in root.take("command").map_or_else(Vec::new, Item::list) {
+        for item in root.list("command") {
             if let Some(table) = item.table(src, "command") {
                 self.command(src, table);
             }
         }
     }
 
-    pub(super) fn params(&mut self, src: &mut Source<'_>, table: Table<'_>) -> HashMap<String, u32> {
-        let mut own = HashMap::new();
+    pub(super) fn params<'t>(&mut self, src: &mut Source<'_>, table: Table<'t>) -> Own<'t> {
+        let mut own = Own::new();
         for (name, _, item) in table.rest() {
-            let Some(entry) = item.table(src, &name) else { continue };
-            if let Some(at) = params::read(self, src, &name, entry) {
+            let Some(entry) = item.table(src, name) else { continue };
+            if let Some(at) = params::read(self, src, name, entry) {
                 own.insert(name, at);
             }
         }
@@ -195,7 +223,7 @@ impl Builder {
     pub(super) fn model_list(&mut self, src: &mut Source<'_>, table: &mut Table<'_>, key: &str) -> Vec<u16> {
         let mut list = Vec::new();
         for (at, name) in table.texts(src, key) {
-            match self.catalog.model(&name) {
+            match self.catalog.model(name) {
                 Some(model) => list.push(model),
                 None => src.mistake(at, format!("`{name}` is no entry of [models]")),
             }
@@ -219,7 +247,7 @@ impl Builder {
         src: &mut Source<'_>,
         table: &mut Table<'_>,
         key: &str,
-        own: &HashMap<String, u32>,
+        own: &Own<'_>,
     ) -> Option<Condition> {
         let item = table.take(key)?;
         let at = item.at;
@@ -231,14 +259,13 @@ impl Builder {
         &mut self,
         src: &mut Source<'_>,
         at: usize,
-        text: String,
-        own: &HashMap<String, u32>,
+        text: &str,
+        own: &Own<'_>,
     ) -> Option<Condition> {
-        let shown = text.clone();
         match (Scope { builder: self, own }).condition(text) {
             Ok(condition) => Some(condition),
             Err(why) => {
-                src.mistake(at, format!("condition `{shown}`: {why}"));
+                src.mistake(at, format!("condition `{text}`: {why}"));
                 None
             }
         }
@@ -249,14 +276,14 @@ impl Builder {
         &mut self,
         src: &mut Source<'_>,
         table: Option<Table<'_>>,
-        own: &HashMap<String, u32>,
+        own: &Own<'_>,
     ) -> (Vec<Effect>, Vec<(Box<str>, Box<str>)>) {
         let mut effects = Vec::new();
         let mut shown = Vec::new();
         for (key, at, item) in table.into_iter().flat_map(Table::rest) {
-            let Some(value) = item.scalar(src, &key) else { continue };
+            let Some(value) = item.scalar(src, key) else { continue };
             let mut scope = Scope { builder: self, own };
-            let state = match expr::parse_state(&key, &mut scope) {
+            let state = match expr::parse_state(key, &mut scope) {
                 Ok(state) => state,
                 Err(why) => {
                     src.mistake(at, why);
@@ -265,11 +292,11 @@ impl Builder {
             };
             let text = match &value {
                 Scalar::Int(number) => number.to_string(),
-                Scalar::Word(word) => word.clone(),
+                Scalar::Word(word) => (*word).to_owned(),
             };
             let value = match value {
                 Scalar::Int(number) => Some(Term::Int(number)),
-                Scalar::Word(word) if word == "?" => None,
+                Scalar::Word("?") => None,
                 Scalar::Word(word) => match word.strip_prefix('<').and_then(|word| word.strip_suffix('>')) {
                     Some(name) => match expr::Names::param(&mut scope, name.trim().trim_matches('"')) {
                         Ok(name) => Some(Term::Param(name)),
@@ -287,7 +314,7 @@ impl Builder {
         (effects, shown)
     }
 
-    fn line_entry(&mut self, src: &mut Source<'_>, mut table: Table<'_>, role: Role, none: &HashMap<String, u32>) {
+    fn line_entry(&mut self, src: &mut Source<'_>, mut table: Table<'_>, role: Role, none: &Own<'_>) {
         let at = table.at;
         let own = match table.table(src, "params") {
             Some(params) => self.params(src, params),
@@ -296,9 +323,9 @@ impl Builder {
         let mut template = LineDraft {
             role,
             owner: None,
-            title: table.text(src, "title").map(Into::into),
-            section: table.text(src, "section").unwrap_or_default().into(),
-            note: table.text(src, "note").map(Into::into),
+            title: table.text(src, "title"),
+            section: table.text(src, "section").unwrap_or_default(),
+            note: table.text(src, "note"),
             profile: self.profile(src, &mut table),
             ok: table.flag(src, "ok").unwrap_or(false),
             rejects: table.flag(src, "rejects").unwrap_or(false),
@@ -315,7 +342,7 @@ impl Builder {
         if let Some(code) = table.take("code") {
             let place = code.at;
             if let Some(name) = code.text(src, "code") {
-                match (Scope { builder: self, own: &own }).resolve(&name) {
+                match (Scope { builder: self, own: &own }).resolve(name) {
                     Ok(param) => template.code = Some(param),
                     Err(why) => src.mistake(place, why),
                 }
@@ -348,20 +375,20 @@ impl Builder {
         &mut self,
         src: &mut Source<'_>,
         item: Item<'_>,
-        draft: &LineDraft,
-        own: &HashMap<String, u32>,
+        draft: &LineDraft<'_>,
+        own: &Own<'_>,
     ) -> Vec<u32> {
         let at = item.at;
         let mut draft = draft.clone();
         let mut when = None;
-        let text = if let toml::de::DeValue::Table(_) = item.value {
+        let text = if item.is_table() {
             let Some(mut table) = item.table(src, "line") else { return Vec::new() };
             let text = table.text(src, "is");
             if let Some(profile) = self.profile(src, &mut table) {
                 draft.profile = Some(profile);
             }
             if let Some(note) = table.text(src, "note") {
-                draft.note = Some(note.into());
+                draft.note = Some(note);
             }
             when = self.condition(src, &mut table, "when", own);
             table.finish(src, "is, profile, when, note");
@@ -371,7 +398,7 @@ impl Builder {
         };
         let Some(text) = text else { return Vec::new() };
         let lists = matches!(draft.owner, Some((_, Form::Test)));
-        let built = notation::parse(&text, lists).and_then(|nodes| self.lines_of(&nodes, &text, &draft, own));
+        let built = notation::parse(text, lists).and_then(|nodes| self.lines_of(&nodes, text, &draft, own));
         match built {
             Ok(mut lines) => {
                 if let Some(first) = lines.first().and_then(|&at| self.catalog.lines.get_mut(at as usize)) {
@@ -390,14 +417,14 @@ impl Builder {
 
     fn lines_of(
         &mut self,
-        nodes: &[Node],
+        nodes: &[Node<'_>],
         text: &str,
-        draft: &LineDraft,
-        own: &HashMap<String, u32>,
+        draft: &LineDraft<'_>,
+        own: &Own<'_>,
     ) -> Result<Vec<u32>, String> {
         // `[<link ID>,]CONNECT` is two lines: with and without.
         if let Some((Node::Optional(inner), rest)) = nodes.split_first() {
-            let with: Vec<Node> = inner.iter().chain(rest).cloned().collect();
+            let with: Vec<_> = inner.iter().chain(rest).cloned().collect();
             let mut lines = self.lines_of(&with, text, draft, own)?;
             lines.extend(self.lines_of(rest, text, draft, own)?);
             return Ok(lines);
@@ -414,10 +441,10 @@ impl Builder {
             name: if whole { text.into() } else { built.name.into() },
             text: text.into(),
             owner: draft.owner,
-            title: draft.title.clone(),
-            section: draft.section.clone(),
+            title: draft.title.map(Into::into),
+            section: draft.section.into(),
             source: self.source,
-            note: draft.note.clone(),
+            note: draft.note.map(Into::into),
             profile: draft.profile,
             when: None,
             ok: draft.ok,
@@ -429,6 +456,7 @@ impl Builder {
             twin: None,
             sets: Vec::new(),
             pattern: built.pattern,
+            below: built.below,
             data: built.data,
         });
         self.live.push(true);
@@ -500,7 +528,7 @@ impl Builder {
         }
         for name in missing {
             let built = notation::parse(&name, false).and_then(|nodes| {
-                let none = HashMap::new();
+                let none = Own::new();
                 let draft = LineDraft { role: Role::Result, ..LineDraft::default() };
                 self.lines_of(&nodes, &name, &draft, &none)
             });
@@ -512,29 +540,29 @@ impl Builder {
 
 /// What the lines of one entry have in common.
 #[derive(Clone)]
-pub(super) struct LineDraft {
+pub(super) struct LineDraft<'t> {
     pub(super) role: Role,
     pub(super) owner: Option<(u32, Form)>,
-    pub(super) title: Option<Box<str>>,
-    pub(super) section: Box<str>,
-    pub(super) note: Option<Box<str>>,
+    pub(super) title: Option<&'t str>,
+    pub(super) section: &'t str,
+    pub(super) note: Option<&'t str>,
     pub(super) profile: Option<u16>,
     pub(super) ok: bool,
     pub(super) rejects: bool,
     pub(super) restart: bool,
     pub(super) code: Option<u32>,
     pub(super) numeric: Option<i64>,
-    /// Names for range lists, by position.
+    /// Names for the range lists of a test form, by position.
     pub(super) names: Vec<String>,
 }
 
-impl Default for LineDraft {
+impl Default for LineDraft<'_> {
     fn default() -> Self {
         Self {
             role: Role::Reply,
             owner: None,
             title: None,
-            section: "".into(),
+            section: "",
             note: None,
             profile: None,
             ok: false,
@@ -547,6 +575,6 @@ impl Default for LineDraft {
     }
 }
 
-pub(super) fn boxed(texts: Vec<(usize, String)>) -> Vec<Box<str>> {
+pub(super) fn boxed(texts: Vec<(usize, &str)>) -> Vec<Box<str>> {
     texts.into_iter().map(|(_, text)| text.into()).collect()
 }

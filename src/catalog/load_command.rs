@@ -1,8 +1,8 @@
 //! Commands: their forms, parameters, answers, data phases.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
-use super::load::{Builder, LineDraft, Scope, boxed};
+use super::load::{Builder, LineDraft, Own, Scope, boxed};
 use super::model::*;
 use super::notation;
 use super::patterns;
@@ -17,12 +17,11 @@ impl Builder {
             return;
         };
         let own = table.table(src, "params").map(|params| self.params(src, params)).unwrap_or_default();
-        let position = self.commands.get(&name).copied().unwrap_or(self.catalog.commands.len());
-        for (line, live) in self.catalog.lines.iter().zip(&mut self.live) {
-            if line.owner.is_some_and(|(owner, _)| owner as usize == position) {
-                *live = false;
-            }
+        let known = self.commands.get(name).copied();
+        if let Some(position) = known {
+            self.replace(position);
         }
+        let position = known.unwrap_or(self.catalog.commands.len());
         let timeout = self.timeout(src, &mut table);
         let needs = table.take("needs");
         let needs = needs.and_then(|item| {
@@ -33,7 +32,7 @@ impl Builder {
         let mut command = Command {
             aliases: boxed(table.texts(src, "aliases")),
             title: table.text(src, "title").unwrap_or_default().into(),
-            section: section.clone().into(),
+            section: section.into(),
             source: self.source,
             note: table.text(src, "note").map(Into::into),
             models: self.model_list(src, &mut table, "models"),
@@ -41,7 +40,7 @@ impl Builder {
             always: table.flag(src, "always").unwrap_or(false),
             profile: self.profile(src, &mut table),
             forms: [const { None }; 4],
-            name: name.clone().into(),
+            name: name.into(),
         };
         let mut positions: Vec<String> = Vec::new();
         for form in [Form::Set, Form::Execute, Form::Read, Form::Test] {
@@ -49,13 +48,13 @@ impl Builder {
             let draft = LineDraft {
                 role: Role::Reply,
                 owner: Some((position as u32, form)),
-                section: section.clone().into(),
-                names: positions.clone(),
+                section,
+                names: if form == Form::Test { positions.clone() } else { Vec::new() },
                 ..LineDraft::default()
             };
             let mut spec = self.form(src, entry, &draft, &own, timeout);
             if spec.needs.is_none() && form != Form::Test {
-                spec.needs = needs.clone().and_then(|(place, text)| self.condition_text(src, place, text, &own));
+                spec.needs = needs.and_then(|(place, text)| self.condition_text(src, place, text, &own));
             }
             if form == Form::Set {
                 positions = self.positions(&spec);
@@ -77,12 +76,21 @@ impl Builder {
         } else if let Some(slot) = self.catalog.commands.get_mut(position) {
             *slot = command;
         }
-        self.commands.insert(name, position);
+        self.commands.insert(name.into(), position);
+    }
+
+    /// Forgets the names and lines of a command that is described anew.
+    fn replace(&mut self, position: usize) {
+        self.named.retain(|_, of| *of != position);
+        for (line, live) in self.catalog.lines.iter().zip(&mut self.live) {
+            if line.owner.is_some_and(|(owner, _)| owner as usize == position) {
+                *live = false;
+            }
+        }
     }
 
     /// Notes a command's names; a spelling that another command has is a mistake, unless the other one comes from a catalog below.
     fn names(&mut self, src: &mut Source<'_>, at: usize, command: &mut Command, position: usize) {
-        self.named.retain(|_, of| *of != position);
         let mut twice: Vec<String> = Vec::new();
         for name in std::iter::once(&command.name).chain(&command.aliases) {
             let upper = name.to_ascii_uppercase();
@@ -139,14 +147,14 @@ impl Builder {
         &mut self,
         src: &mut Source<'_>,
         mut table: Table<'_>,
-        draft: &LineDraft,
-        own: &HashMap<String, u32>,
+        draft: &LineDraft<'_>,
+        own: &Own<'_>,
         timeout: Option<u64>,
     ) -> FormSpec {
         let mut draft = draft.clone();
         let section = table.text(src, "section");
-        if let Some(section) = &section {
-            draft.section = section.clone().into();
+        if let Some(section) = section {
+            draft.section = section;
         }
         let mut spec = FormSpec {
             title: table.text(src, "title").map(Into::into),
@@ -159,20 +167,22 @@ impl Builder {
             section: section.map(Into::into),
             restarts: table.flag(src, "restarts").unwrap_or(false),
             replies_only: table.flag(src, "replies_only").unwrap_or(false),
+            online: table.text(src, "online").map(Into::into),
+            offline: boxed(table.texts(src, "offline")),
             ..FormSpec::default()
         };
-        for item in table.take("syntax").map_or_else(Vec::new, Item::list) {
+        for item in table.list("syntax") {
             if let Some(syntax) = self.syntax(src, item, own) {
                 spec.syntax.push(syntax);
             }
         }
-        if draft.names.is_empty() {
+        if draft.names.is_empty() && matches!(draft.owner, Some((_, Form::Test))) {
             draft.names = self.positions(&spec);
         }
         for (key, role) in [("reply", Role::Reply), ("after", Role::After), ("later", Role::Later)] {
             draft.role = role;
             let mut lines = Vec::new();
-            for item in table.take(key).map_or_else(Vec::new, Item::list) {
+            for item in table.list(key) {
                 lines.extend(self.line_item(src, item, &draft, own));
             }
             match role {
@@ -184,11 +194,9 @@ impl Builder {
         spec.free = spec.reply.iter().chain(&spec.after).any(|&line| {
             self.catalog.lines.get(line as usize).is_some_and(|line| matches!(line.pattern, Pattern::Free { .. }))
         });
-        spec.finals = boxed(table.texts(src, "finals"));
+        let finals = boxed(table.texts(src, "finals"));
+        spec.finals = if finals.is_empty() { Arc::clone(&self.results) } else { finals.into() };
         spec.fails = boxed(table.texts(src, "fails"));
-        if spec.finals.is_empty() {
-            spec.finals.clone_from(&self.catalog.results);
-        }
         for (at, text) in table.texts(src, "relations") {
             spec.relations.extend(self.condition_text(src, at, text, own));
         }
@@ -198,15 +206,15 @@ impl Builder {
         table.finish(
             src,
             "syntax, reply, after, later, finals, fails, prompt, sends, ends, then, phase, needs, sets, relations, timeout, \
-             models, except, profile, title, section, note, restarts, replies_only",
+             models, except, profile, title, section, note, restarts, replies_only, online, offline",
         );
         spec
     }
 
-    fn syntax(&mut self, src: &mut Source<'_>, item: Item<'_>, own: &HashMap<String, u32>) -> Option<Syntax> {
+    fn syntax(&mut self, src: &mut Source<'_>, item: Item<'_>, own: &Own<'_>) -> Option<Syntax> {
         let at = item.at;
         let (mut when, mut profile) = (None, None);
-        let text = if let toml::de::DeValue::Table(_) = item.value {
+        let text = if item.is_table() {
             let mut table = item.table(src, "syntax")?;
             let text = table.text(src, "is");
             when = self.condition(src, &mut table, "when", own);
@@ -217,7 +225,7 @@ impl Builder {
         } else {
             item.text(src, "syntax")?
         };
-        let rows = notation::parse(&text, false).and_then(|nodes| notation::rows(&nodes));
+        let rows = notation::parse(text, false).and_then(|nodes| notation::rows(&nodes));
         let shapes = rows.and_then(|rows| {
             let mut scope = Scope { builder: self, own };
             rows.into_iter().map(|row| patterns::shape(row, &mut scope, &[])).collect::<Result<Vec<_>, _>>()
@@ -231,12 +239,7 @@ impl Builder {
         }
     }
 
-    fn data_phase(
-        &mut self,
-        src: &mut Source<'_>,
-        table: &mut Table<'_>,
-        own: &HashMap<String, u32>,
-    ) -> Option<DataPhase> {
+    fn data_phase(&mut self, src: &mut Source<'_>, table: &mut Table<'_>, own: &Own<'_>) -> Option<DataPhase> {
         let prompt = table.take("prompt");
         let at = prompt.as_ref().map_or(table.at, |item| item.at);
         let prompt = prompt.and_then(|item| item.text(src, "prompt"));
@@ -257,7 +260,7 @@ impl Builder {
                 return None;
             }
         };
-        let sends = match sends.as_str() {
+        let sends = match sends {
             "ctrl-z" => Sends::CtrlZ,
             "transparent" => Sends::Transparent,
             counted => {

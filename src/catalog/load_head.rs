@@ -10,7 +10,7 @@ impl Builder {
         let Some(table) = root.table(src, "models") else { return };
         let mut families = Vec::new();
         for (name, at, item) in table.rest() {
-            let Some(mut entry) = item.table(src, &name) else { continue };
+            let Some(mut entry) = item.table(src, name) else { continue };
             let model = Model {
                 title: entry.text(src, "title").unwrap_or_default().into(),
                 aliases: boxed(entry.texts(src, "aliases")),
@@ -18,9 +18,9 @@ impl Builder {
                 tells: boxed(entry.texts(src, "tells")),
                 section: entry.text(src, "section").unwrap_or_default().into(),
                 note: entry.text(src, "note").map(Into::into),
-                name: name.clone().into(),
+                name: name.into(),
             };
-            families.push((at, name.clone(), entry.text(src, "family")));
+            families.push((at, name, entry.text(src, "family")));
             entry.finish(src, "title, aliases, family, tells, section, note");
             match self.catalog.models.iter_mut().find(|old| old.name == model.name) {
                 Some(old) => *old = model,
@@ -29,11 +29,11 @@ impl Builder {
         }
         for (at, name, family) in families {
             let Some(family) = family else { continue };
-            let found = self.catalog.model(&family);
+            let found = self.catalog.model(family);
             if found.is_none() {
                 src.mistake(at, format!("`{family}` is no entry of [models]"));
             }
-            if let Some(model) = self.catalog.models.iter_mut().find(|model| *model.name == *name) {
+            if let Some(model) = self.catalog.models.iter_mut().find(|model| &*model.name == name) {
                 model.family = found;
             }
         }
@@ -42,7 +42,7 @@ impl Builder {
     pub(super) fn profiles(&mut self, src: &mut Source<'_>, root: &mut Table<'_>) {
         let Some(table) = root.table(src, "profiles") else { return };
         for (name, _, item) in table.rest() {
-            let Some(mut entry) = item.table(src, &name) else { continue };
+            let Some(mut entry) = item.table(src, name) else { continue };
             let profile = Profile {
                 title: entry.text(src, "title").unwrap_or_default().into(),
                 tells: boxed(entry.texts(src, "tells")),
@@ -59,13 +59,13 @@ impl Builder {
     pub(super) fn codes(&mut self, src: &mut Source<'_>, root: &mut Table<'_>) {
         let Some(table) = root.table(src, "codes") else { return };
         for (name, at, item) in table.rest() {
-            let Some(mut entry) = item.table(src, &name) else { continue };
+            let Some(mut entry) = item.table(src, name) else { continue };
             let mut codes = Vec::new();
             let mut words = Vec::new();
             let values = entry.table(src, "values");
             for (key, place, item) in values.into_iter().flat_map(Table::rest) {
-                let Some(meaning) = item.text(src, &key) else { continue };
-                match params::range(&key) {
+                let Some(meaning) = item.text(src, key) else { continue };
+                match params::range(key) {
                     Some((low, high)) if low <= high => codes.push((low, high, meaning.into())),
                     Some(_) => src.mistake(place, format!("the range `{key}` is empty")),
                     None => words.push((key.into(), meaning.into())),
@@ -95,12 +95,12 @@ impl Builder {
     pub(super) fn states(&mut self, src: &mut Source<'_>, root: &mut Table<'_>) {
         let Some(table) = root.table(src, "state") else { return };
         for (name, at, item) in table.rest() {
-            let Some(mut entry) = item.table(src, &name) else { continue };
+            let Some(mut entry) = item.table(src, name) else { continue };
             let values = entry.table(src, "values");
             let labels = values
                 .into_iter()
                 .flat_map(Table::rest)
-                .filter_map(|(key, _, item)| Some((params::value(&key), item.text(src, &key)?.into())))
+                .filter_map(|(key, _, item)| Some((params::value(key), item.text(src, key)?.into())))
                 .collect();
             let state = StateSpec {
                 title: entry.text(src, "title").unwrap_or_default().into(),

@@ -14,7 +14,9 @@ mod model;
 mod notation;
 mod params;
 mod patterns;
+mod scan;
 mod source;
+pub(crate) mod tree;
 
 pub use builtin::{builtin_names, builtin_text, load_all_builtin, load_builtin, load_file, load_text};
 pub use detect::{Detection, detect};

@@ -1,13 +1,14 @@
 //! What a catalog holds once it is loaded: commands, lines, parameters, state, code tables, profiles and models.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::expr::{Expr, StateRef, Term};
 use super::index::NameIndex;
 use crate::session::{Form, Value};
 
 /// One dialect: a vendor's manual as data.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Catalog {
     /// Short name: `esp-at`.
     pub name: Box<str>,
@@ -50,7 +51,7 @@ pub struct Catalog {
 }
 
 /// A command of the manual.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Command {
     /// `+CWMODE`, `E`, `&F`; empty for a bare `AT`.
     pub name: Box<str>,
@@ -83,7 +84,7 @@ impl Command {
 }
 
 /// One form of a command.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct FormSpec {
     /// Alternative parameter lists; empty where it takes none.
     pub syntax: Vec<Syntax>,
@@ -94,7 +95,7 @@ pub struct FormSpec {
     /// Delayed results, which come as URCs.
     pub later: Vec<u32>,
     /// Final results; the first one means success.
-    pub finals: Vec<Box<str>>,
+    pub finals: Arc<[Box<str>]>,
     /// Of these, those that mean failure beside `ERROR` and its like.
     pub fails: Vec<Box<str>>,
     /// The data phase.
@@ -125,12 +126,16 @@ pub struct FormSpec {
     pub replies_only: bool,
     /// The module restarts behind its result.
     pub restarts: bool,
+    /// Behind this result all is data of a connection, up to `+++` of the host or a line of `offline`.
+    pub online: Option<Box<str>>,
+    /// Lines of the module that end the connection's data.
+    pub offline: Vec<Box<str>>,
     /// Some reply has no name in it: any line of text may belong to it.
     pub(crate) free: bool,
 }
 
 /// A condition with its text.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Condition {
     /// As the catalog writes it.
     pub text: Box<str>,
@@ -138,7 +143,7 @@ pub struct Condition {
 }
 
 /// One alternative of a command's parameters.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Syntax {
     /// As the catalog writes it.
     pub text: Box<str>,
@@ -150,7 +155,7 @@ pub struct Syntax {
 }
 
 /// A row of fields.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Shape {
     pub(crate) fields: Vec<Field>,
     /// Fields ahead of the first optional one of the tail.
@@ -164,7 +169,7 @@ pub(crate) struct Shape {
     pub(crate) quick: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Field {
     pub(crate) prefix: Box<[u8]>,
     pub(crate) suffix: Box<[u8]>,
@@ -175,7 +180,7 @@ pub(crate) struct Field {
 }
 
 /// The phase in which the host sends data.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct DataPhase {
     /// `>` or `DOWNLOAD`.
     pub prompt: Box<str>,
@@ -192,7 +197,7 @@ pub struct DataPhase {
 }
 
 /// How data of the host ends.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sends {
     /// By the count in this parameter.
     Counted(Box<str>),
@@ -203,7 +208,7 @@ pub enum Sends {
 }
 
 /// What success makes of a state key.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Effect {
     pub(crate) key: StateRef,
     /// `None`: becomes unknown.
@@ -230,7 +235,7 @@ pub enum Role {
 }
 
 /// A line that a module sends.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Line {
     /// Its part.
     pub role: Role,
@@ -266,6 +271,8 @@ pub struct Line {
     pub(crate) catch_all: bool,
     pub(crate) sets: Vec<Effect>,
     pub(crate) pattern: Pattern,
+    /// A line of text follows right behind it: its description.
+    pub(crate) below: Option<u32>,
     /// Counted data: the parameter that counts it, by its position in [`Catalog::params`], and whether it starts behind the line's end.
     pub(crate) data: Option<Counted>,
 }
@@ -278,7 +285,7 @@ pub(crate) struct Counted {
     pub(crate) separator: u8,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Pattern {
     /// `+NAME:` (or `,`, `=`) and fields.
     Fields { shapes: Vec<Shape> },
@@ -292,7 +299,7 @@ pub(crate) enum Pattern {
     Free { shapes: Vec<Shape> },
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Part {
     Literal(Box<[u8]>),
     Param(u32),
@@ -306,7 +313,7 @@ impl Line {
 }
 
 /// A key of the module's state.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct StateSpec {
     /// `cip.mux`
     pub name: Box<str>,
@@ -332,7 +339,7 @@ pub enum StateValue {
 }
 
 /// A table of status or error codes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct CodeTable {
     /// `http-status`
     pub name: Box<str>,
@@ -355,7 +362,7 @@ impl CodeTable {
 }
 
 /// A firmware generation.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Profile {
     /// `a76xx`
     pub name: Box<str>,
@@ -366,7 +373,7 @@ pub struct Profile {
 }
 
 /// A product.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Model {
     /// `esp8266`
     pub name: Box<str>,

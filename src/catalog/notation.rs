@@ -3,17 +3,19 @@
 //! A syntax is flattened to *shapes*: rows of comma-separated fields. Optional parts at the end become optional
 //! fields of one shape; optional parts ahead of others give a shape with and one without them.
 
+use std::borrow::Cow;
+
 /// A piece of a syntax as it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Node {
-    Literal(String),
+pub(super) enum Node<'a> {
+    Literal(&'a str),
     Param {
-        name: String,
-        fixed: Option<String>,
+        name: &'a str,
+        fixed: Option<&'a str>,
     },
     /// `(0-3)` in the reply of a test form.
-    List(String),
-    Optional(Vec<Node>),
+    List(&'a str),
+    Optional(Vec<Node<'a>>),
     /// `...`
     Repeat,
     /// The line's end, with data behind it.
@@ -21,7 +23,7 @@ pub(super) enum Node {
 }
 
 /// Parses a syntax. `lists`: round brackets stand for range lists.
-pub(super) fn parse(text: &str, lists: bool) -> Result<Vec<Node>, String> {
+pub(super) fn parse(text: &str, lists: bool) -> Result<Vec<Node<'_>>, String> {
     let mut parser = Parser { rest: text, lists };
     let nodes = parser.nodes(0)?;
     if parser.rest.is_empty() { Ok(nodes) } else { Err("`]` without `[`".to_owned()) }
@@ -35,69 +37,64 @@ struct Parser<'a> {
     lists: bool,
 }
 
-impl Parser<'_> {
-    fn nodes(&mut self, depth: usize) -> Result<Vec<Node>, String> {
+impl<'a> Parser<'a> {
+    fn nodes(&mut self, depth: usize) -> Result<Vec<Node<'a>>, String> {
         let mut nodes = Vec::new();
-        let mut literal = String::new();
-        while let Some(c) = self.rest.chars().next() {
-            let special = match c {
-                '<' => Some(self.param()?),
-                '[' if depth >= MAX_DEPTH => return Err("brackets are nested too deep".to_owned()),
-                '[' => {
+        loop {
+            let literal = self.literal(matches!(nodes.last(), Some(Node::Param { .. })));
+            if !literal.is_empty() {
+                nodes.push(Node::Literal(literal));
+            }
+            nodes.push(match self.rest.bytes().next() {
+                None | Some(b']') => return Ok(nodes),
+                Some(b'<') => self.param()?,
+                Some(b'[') if depth >= MAX_DEPTH => return Err("brackets are nested too deep".to_owned()),
+                Some(b'[') => {
                     self.skip(1);
                     let inner = self.nodes(depth + 1)?;
                     if !self.rest.starts_with(']') {
                         return Err("`[` without `]`".to_owned());
                     }
                     self.skip(1);
-                    Some(Node::Optional(inner))
+                    Node::Optional(inner)
                 }
-                ']' => break,
-                '(' if self.lists => Some(self.list()?),
-                '.' if self.rest.starts_with("...")
-                    && matches!(nodes.last(), Some(Node::Param { .. }))
-                    && literal.is_empty() =>
-                {
-                    self.skip(3);
-                    Some(Node::Repeat)
-                }
-                '\n' => {
+                Some(b'(') => self.list()?,
+                Some(b'\n') => {
                     self.skip(1);
-                    Some(Node::Break)
+                    Node::Break
                 }
-                _ => None,
-            };
-            match special {
-                Some(node) => {
-                    if !literal.is_empty() {
-                        nodes.push(Node::Literal(std::mem::take(&mut literal)));
-                    }
-                    nodes.push(node);
+                Some(_) => {
+                    self.skip(3);
+                    Node::Repeat
                 }
-                None => {
-                    literal.push(c);
-                    self.skip(c.len_utf8());
-                }
-            }
+            });
         }
-        if !literal.is_empty() {
-            nodes.push(Node::Literal(literal));
-        }
-        Ok(nodes)
+    }
+
+    /// Takes the text up to what is special; `param`: right behind a parameter, where `...` is.
+    fn literal(&mut self, param: bool) -> &'a str {
+        let is_special = |byte: u8| matches!(byte, b'<' | b'[' | b']' | b'\n') || (byte == b'(' && self.lists);
+        let end = match param && self.rest.starts_with("...") {
+            true => 0,
+            false => self.rest.bytes().position(is_special).unwrap_or(self.rest.len()),
+        };
+        let (literal, rest) = self.rest.split_at_checked(end).unwrap_or((self.rest, ""));
+        self.rest = rest;
+        literal
     }
 
     fn skip(&mut self, len: usize) {
         self.rest = self.rest.get(len..).unwrap_or_default();
     }
 
-    fn param(&mut self) -> Result<Node, String> {
+    fn param(&mut self) -> Result<Node<'a>, String> {
         let end = self.rest.find('>').ok_or("`<` without `>`")?;
         let inner = self.rest.get(1..end).unwrap_or_default();
         let (name, fixed) = match inner.split_once('=') {
-            Some((name, fixed)) => (name, Some(fixed.trim_matches('"').to_owned())),
+            Some((name, fixed)) => (name, Some(fixed.trim_matches('"'))),
             None => (inner, None),
         };
-        let name = name.trim().trim_matches('"').to_owned();
+        let name = name.trim().trim_matches('"');
         if name.is_empty() || name.contains('<') {
             return Err(format!("`<{inner}>` is no parameter name"));
         }
@@ -105,17 +102,17 @@ impl Parser<'_> {
         Ok(Node::Param { name, fixed })
     }
 
-    fn list(&mut self) -> Result<Node, String> {
+    fn list(&mut self) -> Result<Node<'a>, String> {
         let mut depth = 0_usize;
-        for (at, c) in self.rest.char_indices() {
-            match c {
-                '(' => depth += 1,
-                ')' => depth -= 1,
+        for (at, byte) in self.rest.bytes().enumerate() {
+            match byte {
+                b'(' => depth += 1,
+                b')' => depth -= 1,
                 _ => {}
             }
             if depth == 0 {
-                let text = self.rest.get(..=at).unwrap_or_default().to_owned();
-                self.skip(at + 1);
+                let (text, rest) = self.rest.split_at_checked(at + 1).unwrap_or((self.rest, ""));
+                self.rest = rest;
                 return Ok(Node::List(text));
             }
         }
@@ -125,31 +122,34 @@ impl Parser<'_> {
 
 /// One field of a shape, still by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Field {
-    pub(super) prefix: String,
-    pub(super) param: Option<String>,
-    pub(super) fixed: Option<String>,
-    pub(super) list: Option<String>,
-    pub(super) suffix: String,
+pub(super) struct Field<'a> {
+    pub(super) prefix: Cow<'a, str>,
+    pub(super) param: Option<&'a str>,
+    pub(super) fixed: Option<&'a str>,
+    pub(super) list: Option<&'a str>,
+    pub(super) suffix: Cow<'a, str>,
     pub(super) optional: bool,
 }
 
 /// A row of fields; what stands behind a colon, an equals sign or a name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Row {
-    pub(super) fields: Vec<Field>,
+pub(super) struct Row<'a> {
+    pub(super) fields: Vec<Field<'a>>,
     /// The last field may repeat.
     pub(super) repeat: bool,
 }
 
 /// Expands the optional parts of `nodes` to rows of fields; at most 256 of them.
-pub(super) fn rows(nodes: &[Node]) -> Result<Vec<Row>, String> {
+pub(super) fn rows<'a>(nodes: &[Node<'a>]) -> Result<Vec<Row<'a>>, String> {
+    if nodes.iter().all(|node| !matches!(node, Node::Optional(_))) {
+        return Ok(vec![row(nodes.iter().map(|node| (node, false)))?]);
+    }
     let mut flats = Vec::new();
-    let nodes: Vec<&Node> = nodes.iter().collect();
+    let nodes: Vec<&Node<'a>> = nodes.iter().collect();
     expand(&nodes, &mut Vec::new(), &mut flats)?;
-    let mut rows: Vec<Row> = Vec::with_capacity(flats.len());
+    let mut rows: Vec<Row<'a>> = Vec::with_capacity(flats.len());
     for flat in flats {
-        let row = row(&flat)?;
+        let row = row(flat)?;
         if !rows.contains(&row) {
             rows.push(row);
         }
@@ -158,9 +158,13 @@ pub(super) fn rows(nodes: &[Node]) -> Result<Vec<Row>, String> {
 }
 
 /// The nodes of a flattened syntax, each with: may it be missing or empty?
-type Flat<'n> = Vec<(&'n Node, bool)>;
+type Flat<'n, 'a> = Vec<(&'n Node<'a>, bool)>;
 
-fn expand<'n>(nodes: &[&'n Node], prefix: &mut Flat<'n>, out: &mut Vec<Flat<'n>>) -> Result<(), String> {
+fn expand<'n, 'a>(
+    nodes: &[&'n Node<'a>],
+    prefix: &mut Flat<'n, 'a>,
+    out: &mut Vec<Flat<'n, 'a>>,
+) -> Result<(), String> {
     let Some((first, rest)) = nodes.split_first() else {
         if out.len() >= 256 {
             return Err("too many optional parts".to_owned());
@@ -183,7 +187,7 @@ fn expand<'n>(nodes: &[&'n Node], prefix: &mut Flat<'n>, out: &mut Vec<Flat<'n>>
         expand(&[], prefix, out)?;
     } else {
         // What may be left out may also be left empty between its separators.
-        let inner: Vec<&Node> = inner.iter().collect();
+        let inner: Vec<&Node<'a>> = inner.iter().collect();
         expand_optional(&inner, rest, prefix, out)?;
         prefix.truncate(len);
         expand(rest, prefix, out)?;
@@ -192,16 +196,16 @@ fn expand<'n>(nodes: &[&'n Node], prefix: &mut Flat<'n>, out: &mut Vec<Flat<'n>>
     Ok(())
 }
 
-fn expand_optional<'n>(
-    inner: &[&'n Node],
-    rest: &[&'n Node],
-    prefix: &mut Flat<'n>,
-    out: &mut Vec<Flat<'n>>,
+fn expand_optional<'n, 'a>(
+    inner: &[&'n Node<'a>],
+    rest: &[&'n Node<'a>],
+    prefix: &mut Flat<'n, 'a>,
+    out: &mut Vec<Flat<'n, 'a>>,
 ) -> Result<(), String> {
     match inner.split_first() {
         None => expand(rest, prefix, out),
         Some((Node::Optional(_), _)) => {
-            let with: Vec<&Node> = inner.iter().chain(rest).copied().collect();
+            let with: Vec<&Node<'a>> = inner.iter().chain(rest).copied().collect();
             expand(&with, prefix, out)
         }
         Some((node, more)) => {
@@ -213,30 +217,30 @@ fn expand_optional<'n>(
     }
 }
 
-fn starts_with_comma(nodes: &[Node]) -> bool {
+fn starts_with_comma(nodes: &[Node<'_>]) -> bool {
     matches!(nodes.first(), Some(Node::Literal(text)) if text.trim_start().starts_with(','))
 }
 
-fn flatten_optional<'n>(node: &'n Node, out: &mut Flat<'n>) {
+fn flatten_optional<'n, 'a>(node: &'n Node<'a>, out: &mut Flat<'n, 'a>) {
     match node {
         Node::Optional(inner) => inner.iter().for_each(|node| flatten_optional(node, out)),
         other => out.push((other, true)),
     }
 }
 
-fn row(flat: &Flat<'_>) -> Result<Row, String> {
+fn row<'n, 'a: 'n>(flat: impl IntoIterator<Item = (&'n Node<'a>, bool)>) -> Result<Row<'a>, String> {
     let mut row = Row::default();
     let mut field = Field::default();
     let mut open = false;
     for (node, optional) in flat {
-        match node {
+        match *node {
             Node::Literal(text) => {
                 let mut parts = text.split(',');
                 push_literal(&mut field, parts.next().unwrap_or_default());
                 open |= !text.is_empty();
                 for part in parts {
                     row.fields.push(std::mem::take(&mut field));
-                    field.optional = *optional;
+                    field.optional = optional;
                     push_literal(&mut field, part);
                     open = true;
                 }
@@ -245,17 +249,17 @@ fn row(flat: &Flat<'_>) -> Result<Row, String> {
                 if field.param.is_some() || field.list.is_some() {
                     return Err(format!("`<{name}>` follows another parameter without a separator"));
                 }
-                field.param = Some(name.clone());
-                field.fixed.clone_from(fixed);
-                field.optional |= *optional;
+                field.param = Some(name);
+                field.fixed = fixed;
+                field.optional |= optional;
                 open = true;
             }
             Node::List(text) => {
                 if field.param.is_some() || field.list.is_some() {
                     return Err(format!("`{text}` follows another parameter without a separator"));
                 }
-                field.list = Some(text.clone());
-                field.optional |= *optional;
+                field.list = Some(text);
+                field.optional |= optional;
                 open = true;
             }
             Node::Repeat => row.repeat = true,
@@ -267,20 +271,27 @@ fn row(flat: &Flat<'_>) -> Result<Row, String> {
         row.fields.push(field);
     }
     for field in &mut row.fields {
-        field.prefix = field.prefix.trim_start().to_owned();
-        field.suffix = field.suffix.trim_end().to_owned();
+        trim(&mut field.prefix, str::trim_start);
+        trim(&mut field.suffix, str::trim_end);
         if field.param.is_none() && field.list.is_none() {
-            field.prefix = field.prefix.trim_end().to_owned();
+            trim(&mut field.prefix, str::trim_end);
         }
     }
     Ok(row)
 }
 
-fn push_literal(field: &mut Field, text: &str) {
-    if field.param.is_some() || field.list.is_some() {
-        field.suffix.push_str(text);
-    } else {
-        field.prefix.push_str(text);
+fn trim(text: &mut Cow<'_, str>, trimmed: fn(&str) -> &str) {
+    match text {
+        Cow::Borrowed(text) => *text = trimmed(text),
+        Cow::Owned(text) => *text = trimmed(text).to_owned(),
+    }
+}
+
+fn push_literal<'a>(field: &mut Field<'a>, text: &'a str) {
+    let part = if field.param.is_some() || field.list.is_some() { &mut field.suffix } else { &mut field.prefix };
+    match part.is_empty() {
+        true => *part = Cow::Borrowed(text),
+        false => part.to_mut().push_str(text),
     }
 }
 
@@ -297,7 +308,7 @@ mod tests {
                     .fields
                     .iter()
                     .map(|f| {
-                        let name = f.param.as_ref().map_or(String::new(), |p| format!("<{p}>"));
+                        let name = f.param.map_or(String::new(), |p| format!("<{p}>"));
                         format!("{}{}{}{}", f.prefix, name, f.suffix, if f.optional { "?" } else { "" })
                     })
                     .collect();

@@ -18,8 +18,8 @@ pub(super) fn read(builder: &mut Builder, src: &mut Source<'_>, name: &str, mut 
     let spec = one(builder, src, name, table)?;
     let mut own = Vec::new();
     for (model, place, item) in models.into_iter().flat_map(Table::rest) {
-        let Some(entry) = item.table(src, &model) else { continue };
-        let Some(found) = builder.catalog.model(&model) else {
+        let Some(entry) = item.table(src, model) else { continue };
+        let Some(found) = builder.catalog.model(model) else {
             src.mistake(place, format!("`{model}` is no entry of [models]"));
             continue;
         };
@@ -60,7 +60,7 @@ fn one(builder: &mut Builder, src: &mut Source<'_>, name: &str, mut table: Table
         None if labels.iter().all(|(value, _)| matches!(value, StateValue::Int(_))) => Kind::Numbers,
         None => Kind::Words,
     };
-    let quoted = match table.text(src, "quoted").as_deref() {
+    let quoted = match table.text(src, "quoted") {
         Some("must") => Quoted::Must,
         Some("never") => Quoted::Never,
         Some("either") => Quoted::Either,
@@ -78,7 +78,7 @@ fn one(builder: &mut Builder, src: &mut Source<'_>, name: &str, mut table: Table
     };
     let spec = ParamSpec {
         name_id: builder.name_id(name),
-        name: table.text(src, "as").unwrap_or_else(|| name.to_owned()).into(),
+        name: table.text(src, "as").unwrap_or(name).into(),
         labels: if bits.is_empty() { labels } else { bits },
         numeric: matches!(
             kind,
@@ -110,18 +110,18 @@ fn read_kind(
     if key == "bits" {
         let table = item.table(src, key)?;
         for (bit, place, item) in table.rest() {
-            match (value(&bit), item.text(src, &bit)) {
+            match (value(bit), item.text(src, bit)) {
                 (StateValue::Int(bit @ 0..=62), Some(label)) => bits.push((StateValue::Int(bit), label.into())),
                 _ => src.mistake(place, format!("`{bit}` is no bit: expected 0 to 62")),
             }
         }
         return Some(Kind::Bits);
     }
-    if let toml::de::DeValue::Boolean(true) = item.value {
+    if item.is_true() {
         return kind_of(builder, key, "").ok();
     }
     let text = item.text(src, key)?;
-    match kind_of(builder, key, &text) {
+    match kind_of(builder, key, text) {
         Ok(kind) => Some(kind),
         Err(why) => {
             src.mistake(at, format!("`{key} = \"{text}\"`: {why}"));
@@ -159,7 +159,7 @@ fn kind_of(builder: &Builder, key: &str, text: &str) -> Result<Kind, String> {
 fn labels(src: &mut Source<'_>, table: &mut Table<'_>, key: &str) -> Vec<(StateValue, Box<str>)> {
     let values = table.table(src, key);
     let entries = values.into_iter().flat_map(Table::rest);
-    entries.filter_map(|(key, _, item)| Some((value(&key), item.text(src, &key)?.into()))).collect()
+    entries.filter_map(|(key, _, item)| Some((value(key), item.text(src, key)?.into()))).collect()
 }
 
 /// A number if it reads as one (decimal, or hexadecimal with `0x`), else a word.
@@ -167,7 +167,7 @@ pub(super) fn value(text: &str) -> StateValue {
     number(text).map_or_else(|| StateValue::Word(text.into()), StateValue::Int)
 }
 
-pub(super) fn scalar(scalar: Scalar) -> StateValue {
+pub(super) fn scalar(scalar: Scalar<'_>) -> StateValue {
     match scalar {
         Scalar::Int(number) => StateValue::Int(number),
         Scalar::Word(word) => StateValue::Word(word.into()),

@@ -9,15 +9,18 @@ pub(super) struct Built {
     pub(super) name: String,
     pub(super) pattern: Pattern,
     pub(super) data: Option<Counted>,
+    /// A line of text follows: its parameter.
+    pub(super) below: Option<u32>,
     /// There is no parameter in it.
     pub(super) literal: bool,
 }
 
 /// Builds the pattern of a line. `names`: what range lists are called, by position.
-pub(super) fn build(nodes: &[Node], scope: &mut Scope<'_>, names: &[String]) -> Result<Built, String> {
-    let (nodes, data) = split_data(nodes, scope)?;
+pub(super) fn build(nodes: &[Node<'_>], scope: &mut Scope<'_>, names: &[String]) -> Result<Built, String> {
+    let (nodes, below) = split_below(nodes, scope)?;
+    let (nodes, data) = split_data(&nodes, scope)?;
     let literal = nodes.iter().all(|node| matches!(node, Node::Literal(_)));
-    let done = |name: &str, pattern| Ok(Built { name: name.trim().to_owned(), pattern, data, literal });
+    let done = |name: &str, pattern| Ok(Built { name: name.trim().to_owned(), pattern, data, below, literal });
     match nodes.first() {
         None => Err("the line is empty".to_owned()),
         Some(Node::Literal(first)) => {
@@ -27,14 +30,14 @@ pub(super) fn build(nodes: &[Node], scope: &mut Scope<'_>, names: &[String]) -> 
                 // Words such as `ets Jan  8 2013,rst` have commas, but no fields.
                 Some(at) if named || first.get(at..).is_some_and(|rest| !rest.starts_with(',')) => {
                     let (key, rest) = first.split_at(at);
-                    let mut fields = vec![Node::Literal(rest.get(1..).unwrap_or_default().trim_start().to_owned())];
+                    let mut fields = vec![Node::Literal(rest.get(1..).unwrap_or_default().trim_start())];
                     fields.extend(nodes.iter().skip(1).cloned());
                     done(key, Pattern::Fields { shapes: shapes(&fields, scope, names)? })
                 }
                 _ if nodes.len() == 1 => done(first, Pattern::Words),
                 None if named && !first.contains(' ') => {
                     // `+NAME[,<x>]`, `+NAME <x>`: the fields start right behind the name.
-                    let fields: Vec<Node> = nodes.iter().skip(1).cloned().collect();
+                    let fields: Vec<_> = nodes.iter().skip(1).cloned().collect();
                     done(first, Pattern::Fields { shapes: shapes(&strip_comma(fields), scope, names)? })
                 }
                 _ => {
@@ -56,21 +59,34 @@ pub(super) fn build(nodes: &[Node], scope: &mut Scope<'_>, names: &[String]) -> 
 }
 
 /// The first comma of optional fields behind a bare name separates nothing.
-fn strip_comma(mut nodes: Vec<Node>) -> Vec<Node> {
+fn strip_comma(mut nodes: Vec<Node<'_>>) -> Vec<Node<'_>> {
     if let Some(Node::Optional(inner)) = nodes.first_mut()
         && let Some(Node::Literal(text)) = inner.first_mut()
     {
-        *text = text.trim_start().trim_start_matches(',').to_owned();
+        *text = text.trim_start().trim_start_matches(',');
     }
     nodes
 }
 
+/// Takes a line of text off that follows the line.
+fn split_below<'a>(nodes: &[Node<'a>], scope: &Scope<'_>) -> Result<(Vec<Node<'a>>, Option<u32>), String> {
+    let mut head = nodes.to_vec();
+    if let [.., Node::Break, Node::Param { name, .. }] = nodes {
+        let spec = scope.resolve(name)?;
+        if matches!(scope.builder.catalog.param(spec).map(|spec| &spec.kind), Some(Kind::Text(_) | Kind::Any)) {
+            head.truncate(nodes.len() - 2);
+            return Ok((head, Some(spec)));
+        }
+    }
+    Ok((head, None))
+}
+
 /// Takes a trailing data parameter off.
-fn split_data(nodes: &[Node], scope: &Scope<'_>) -> Result<(Vec<Node>, Option<Counted>), String> {
+fn split_data<'a>(nodes: &[Node<'a>], scope: &Scope<'_>) -> Result<(Vec<Node<'a>>, Option<Counted>), String> {
     let mut head = nodes.to_vec();
     let Some(Node::Param { name, .. }) = nodes.last() else {
         return if head.contains(&Node::Break) {
-            Err("a line break may only stand ahead of the data".to_owned())
+            Err("a line break may only stand ahead of the data, or of a parameter that is text".to_owned())
         } else {
             Ok((head, None))
         };
@@ -88,8 +104,11 @@ fn split_data(nodes: &[Node], scope: &Scope<'_>) -> Result<(Vec<Node>, Option<Co
     let Some(Node::Literal(text)) = head.last_mut() else {
         return Err(format!("`<{name}>`: what stands between the last parameter and the data?"));
     };
-    let separator = match text.pop() {
-        Some(c) if c.is_ascii() => c as u8,
+    let separator = match text.char_indices().next_back() {
+        Some((at, c)) if c.is_ascii() => {
+            *text = text.get(..at).unwrap_or_default();
+            c as u8
+        }
         _ => return Err(format!("`<{name}>`: the separator ahead of the data must be one ASCII character")),
     };
     if text.is_empty() {
@@ -98,16 +117,16 @@ fn split_data(nodes: &[Node], scope: &Scope<'_>) -> Result<(Vec<Node>, Option<Co
     Ok((head, Some(Counted { by, behind_line: false, separator })))
 }
 
-fn shapes(nodes: &[Node], scope: &mut Scope<'_>, names: &[String]) -> Result<Vec<Shape>, String> {
+fn shapes(nodes: &[Node<'_>], scope: &mut Scope<'_>, names: &[String]) -> Result<Vec<Shape>, String> {
     notation::rows(nodes)?.into_iter().map(|row| shape(row, scope, names)).collect()
 }
 
 /// Resolves a row's names.
-pub(super) fn shape(row: Row, scope: &mut Scope<'_>, names: &[String]) -> Result<Shape, String> {
+pub(super) fn shape(row: Row<'_>, scope: &mut Scope<'_>, names: &[String]) -> Result<Shape, String> {
     let mut shape = Shape { repeat: row.repeat, ..Shape::default() };
     let count = row.fields.len();
     for (at, field) in row.fields.into_iter().enumerate() {
-        let param = match (&field.param, &field.list) {
+        let param = match (field.param, field.list) {
             (Some(name), _) => Some(scope.resolve(name)?),
             (None, Some(_)) => {
                 let name = names.get(at).cloned().unwrap_or_default();
@@ -121,8 +140,8 @@ pub(super) fn shape(row: Row, scope: &mut Scope<'_>, names: &[String]) -> Result
         let spec = param.and_then(|at| scope.builder.catalog.param(at));
         shape.rest |= at + 1 == count && spec.is_some_and(|spec| matches!(spec.kind, Kind::Any | Kind::List));
         shape.fields.push(Field {
-            prefix: field.prefix.into_bytes().into(),
-            suffix: field.suffix.into_bytes().into(),
+            prefix: field.prefix.as_bytes().into(),
+            suffix: field.suffix.as_bytes().into(),
             fixed: field.fixed.map(Into::into),
             optional: field.optional,
             param,
@@ -155,7 +174,7 @@ fn list_param(scope: &mut Scope<'_>, name: &str) -> u32 {
     })
 }
 
-fn template(nodes: &[Node], scope: &Scope<'_>) -> Result<(Vec<Part>, String), String> {
+fn template(nodes: &[Node<'_>], scope: &Scope<'_>) -> Result<(Vec<Part>, String), String> {
     let mut parts = Vec::new();
     let mut words: Vec<&str> = Vec::new();
     for node in nodes {

@@ -4,8 +4,7 @@
 
 use std::fmt;
 
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use super::tree::{Keys, Ref, Tree, Value};
 
 /// What is wrong in a catalog file, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,74 +50,58 @@ pub(super) struct Source<'i> {
     file: &'i str,
     text: &'i str,
     pub(super) mistakes: Vec<Mistake>,
+    /// Where lines end; found when the first mistake is.
+    ends: Vec<usize>,
 }
 
 impl<'i> Source<'i> {
     pub(super) fn new(file: &'i str, text: &'i str) -> Self {
-        Self { file, text, mistakes: Vec::new() }
+        Self { file, text, mistakes: Vec::new(), ends: Vec::new() }
     }
 
     /// Parses the text; `None` (with the mistake noted) where it is no TOML.
-    pub(super) fn parse(&mut self) -> Option<Table<'i>> {
-        match DeTable::parse(self.text) {
-            Ok(table) => {
-                let at = table.span().start;
-                self.unprintable(table.get_ref());
-                Some(Table::new(table.into_inner(), at))
+    ///
+    /// Notes every key and string with control characters in it: both are shown to people, on terminals too.
+    pub(super) fn parse(&mut self) -> Option<Tree<'i>> {
+        match Tree::parse(self.text) {
+            Ok(tree) => {
+                for (at, message) in tree.controls() {
+                    self.mistake(at, message);
+                }
+                Some(tree)
             }
-            Err(error) => {
-                let at = error.span().map_or(0, |span| span.start);
-                self.mistake(at, error.message().to_owned());
+            Err(wrong) => {
+                self.mistake(wrong.at, wrong.message);
                 None
             }
         }
     }
 
-    /// Notes every key and string with control characters in it: both are shown to people, on terminals too.
-    fn unprintable(&mut self, table: &DeTable<'_>) {
-        for (key, value) in table {
-            if key.get_ref().contains(char::is_control) {
-                self.mistake(key.span().start, "a key holds a control character");
-            }
-            self.unprintable_in(value);
-        }
-    }
-
-    fn unprintable_in(&mut self, value: &Spanned<DeValue<'_>>) {
-        match value.get_ref() {
-            DeValue::String(text) => {
-                let controls = text.replace("\r\n", "\n").contains(|c: char| c.is_control() && c != '\n');
-                if controls {
-                    self.mistake(value.span().start, "a string holds a control character");
-                }
-            }
-            DeValue::Table(table) => self.unprintable(table),
-            DeValue::Array(items) => items.iter().for_each(|item| self.unprintable_in(item)),
-            _ => {}
-        }
-    }
-
     /// Notes a mistake at a byte of the text.
     pub(super) fn mistake(&mut self, at: usize, message: impl Into<String>) {
-        let line = 1 + self.text.as_bytes().iter().take(at).filter(|&&b| b == b'\n').count();
+        if self.mistakes.is_empty() {
+            self.ends = memchr::memchr_iter(b'\n', self.text.as_bytes()).collect();
+        }
+        let line = 1 + self.ends.partition_point(|&end| end < at);
         self.mistakes.push(Mistake { file: self.file.to_owned(), line, message: message.into() });
     }
 }
 
 /// A value with its place.
-pub(super) struct Item<'i> {
+#[derive(Clone, Copy)]
+pub(super) struct Item<'t> {
     pub(super) at: usize,
-    pub(super) value: DeValue<'i>,
+    value: Ref<'t>,
 }
 
-impl<'i> Item<'i> {
-    fn new(value: Spanned<DeValue<'i>>) -> Self {
-        Self { at: value.span().start, value: value.into_inner() }
+impl<'t> Item<'t> {
+    fn new(value: Ref<'t>) -> Self {
+        Self { at: value.at(), value }
     }
 
-    pub(super) fn text(self, src: &mut Source<'_>, what: &str) -> Option<String> {
-        match self.value {
-            DeValue::String(text) => Some(text.into_owned()),
+    pub(super) fn text(self, src: &mut Source<'_>, what: &str) -> Option<&'t str> {
+        match self.value.value() {
+            Value::Text(text) => Some(text),
             other => {
                 src.mistake(self.at, format!("`{what}` is {}, expected a string", describe(&other)));
                 None
@@ -127,8 +110,8 @@ impl<'i> Item<'i> {
     }
 
     pub(super) fn flag(self, src: &mut Source<'_>, what: &str) -> Option<bool> {
-        match self.value {
-            DeValue::Boolean(flag) => Some(flag),
+        match self.value.value() {
+            Value::Flag(flag) => Some(flag),
             other => {
                 src.mistake(self.at, format!("`{what}` is {}, expected true or false", describe(&other)));
                 None
@@ -136,9 +119,9 @@ impl<'i> Item<'i> {
         }
     }
 
-    pub(super) fn table(self, src: &mut Source<'_>, what: &str) -> Option<Table<'i>> {
-        match self.value {
-            DeValue::Table(table) => Some(Table::new(table, self.at)),
+    pub(super) fn table(self, src: &mut Source<'_>, what: &str) -> Option<Table<'t>> {
+        match self.value.value() {
+            Value::Table(keys) => Some(Table::new(keys, self.at)),
             other => {
                 src.mistake(self.at, format!("`{what}` is {}, expected a table", describe(&other)));
                 None
@@ -146,37 +129,37 @@ impl<'i> Item<'i> {
         }
     }
 
-    /// The elements of an array, or the value itself as the only one.
-    pub(super) fn list(self) -> Vec<Item<'i>> {
-        match self.value {
-            DeValue::Array(items) => items.into_iter().map(Item::new).collect(),
-            value => vec![Item { at: self.at, value }],
-        }
+    pub(super) fn is_table(self) -> bool {
+        matches!(self.value.value(), Value::Table(_))
     }
 
-    pub(super) fn texts(self, src: &mut Source<'_>, what: &str) -> Vec<(usize, String)> {
-        self.list()
-            .into_iter()
-            .filter_map(|item| {
-                let at = item.at;
-                item.text(src, what).map(|t| (at, t))
-            })
-            .collect()
+    pub(super) fn is_true(self) -> bool {
+        matches!(self.value.value(), Value::Flag(true))
+    }
+
+    /// The elements of an array, or the value itself as the only one.
+    pub(super) fn list(self) -> impl Iterator<Item = Item<'t>> {
+        let (many, one) = match self.value.value() {
+            Value::Array(items) => (Some(items), None),
+            _ => (None, Some(self)),
+        };
+        many.into_iter().flatten().map(Item::new).chain(one)
+    }
+
+    pub(super) fn texts(self, src: &mut Source<'_>, what: &str) -> Vec<(usize, &'t str)> {
+        self.list().filter_map(|item| item.text(src, what).map(|text| (item.at, text))).collect()
     }
 
     /// A whole number or a word.
-    pub(super) fn scalar(self, src: &mut Source<'_>, what: &str) -> Option<Scalar> {
-        match self.value {
-            DeValue::Integer(ref number) => match parse_int(number.as_str(), number.radix()) {
-                Some(number) => Some(Scalar::Int(number)),
-                None => {
-                    src.mistake(self.at, format!("`{what}`: the number is too large"));
-                    None
-                }
-            },
-            DeValue::Float(ref number) => Some(Scalar::Word(number.as_str().to_owned())),
-            DeValue::String(text) => Some(Scalar::Word(text.into_owned())),
-            DeValue::Boolean(flag) => Some(Scalar::Int(i64::from(flag))),
+    pub(super) fn scalar(self, src: &mut Source<'_>, what: &str) -> Option<Scalar<'t>> {
+        match self.value.value() {
+            Value::Int(Some(number)) => Some(Scalar::Int(number)),
+            Value::Int(None) => {
+                src.mistake(self.at, format!("`{what}`: the number is too large"));
+                None
+            }
+            Value::Float(text) | Value::Text(text) => Some(Scalar::Word(text)),
+            Value::Flag(flag) => Some(Scalar::Int(i64::from(flag))),
             other => {
                 src.mistake(self.at, format!("`{what}` is {}, expected a number or a word", describe(&other)));
                 None
@@ -186,37 +169,59 @@ impl<'i> Item<'i> {
 }
 
 /// A number or a word.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Scalar {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scalar<'t> {
     Int(i64),
-    Word(String),
+    Word(&'t str),
 }
 
 /// A table whose keys are taken one by one.
-pub(super) struct Table<'i> {
+pub(super) struct Table<'t> {
     pub(super) at: usize,
-    entries: Vec<(String, usize, Option<Item<'i>>)>,
+    keys: Keys<'t>,
+    /// A bit for each key that is there, by [`trace`]: most keys that are asked for are not.
+    traces: u64,
+    /// Which of the first 64 entries were taken, a bit each.
+    taken: u64,
+    /// Which others were.
+    beyond: Vec<usize>,
 }
 
-impl<'i> Table<'i> {
-    fn new(table: DeTable<'i>, at: usize) -> Self {
-        let mut entries: Vec<_> = table
-            .into_iter()
-            .map(|(key, value)| {
-                let place = key.span().start;
-                (key.into_inner().into_owned(), place, Some(Item::new(value)))
-            })
-            .collect();
-        entries.sort_by_key(|entry| entry.1);
-        Self { at, entries }
+impl<'t> Table<'t> {
+    fn new(keys: Keys<'t>, at: usize) -> Self {
+        let traces = keys.clone().fold(0, |traces, (key, ..)| traces | trace(key));
+        Self { at, keys, traces, taken: 0, beyond: Vec::new() }
+    }
+
+    /// The whole of a document.
+    pub(super) fn root(tree: &'t Tree<'t>) -> Option<Self> {
+        match tree.root().value() {
+            Value::Table(keys) => Some(Self::new(keys, 0)),
+            _ => None,
+        }
     }
 
     /// Takes a key's value out.
-    pub(super) fn take(&mut self, key: &str) -> Option<Item<'i>> {
-        self.entries.iter_mut().find(|entry| entry.0 == key).and_then(|entry| entry.2.take())
+    pub(super) fn take(&mut self, key: &str) -> Option<Item<'t>> {
+        if self.traces & trace(key) == 0 {
+            return None;
+        }
+        let (at, (_, _, value)) = self.keys.clone().enumerate().find(|(_, entry)| entry.0 == key)?;
+        if self.is_taken(at) {
+            return None;
+        }
+        match at {
+            0..64 => self.taken |= 1 << at,
+            _ => self.beyond.push(at),
+        }
+        Some(Item::new(value))
     }
 
-    pub(super) fn text(&mut self, src: &mut Source<'_>, key: &str) -> Option<String> {
+    fn is_taken(&self, at: usize) -> bool {
+        if at < 64 { self.taken >> at & 1 == 1 } else { self.beyond.contains(&at) }
+    }
+
+    pub(super) fn text(&mut self, src: &mut Source<'_>, key: &str) -> Option<&'t str> {
         self.take(key).and_then(|item| item.text(src, key))
     }
 
@@ -224,17 +229,25 @@ impl<'i> Table<'i> {
         self.take(key).and_then(|item| item.flag(src, key))
     }
 
-    pub(super) fn texts(&mut self, src: &mut Source<'_>, key: &str) -> Vec<(usize, String)> {
+    pub(super) fn texts(&mut self, src: &mut Source<'_>, key: &str) -> Vec<(usize, &'t str)> {
         self.take(key).map_or_else(Vec::new, |item| item.texts(src, key))
     }
 
-    pub(super) fn table(&mut self, src: &mut Source<'_>, key: &str) -> Option<Table<'i>> {
+    pub(super) fn table(&mut self, src: &mut Source<'_>, key: &str) -> Option<Table<'t>> {
         self.take(key).and_then(|item| item.table(src, key))
     }
 
+    /// The elements of an array, or the only one.
+    pub(super) fn list(&mut self, key: &str) -> impl Iterator<Item = Item<'t>> + use<'t> {
+        self.take(key).into_iter().flat_map(Item::list)
+    }
+
     /// All entries that nobody took, in the order of the file.
-    pub(super) fn rest(self) -> impl Iterator<Item = (String, usize, Item<'i>)> {
-        self.entries.into_iter().filter_map(|(key, at, item)| item.map(|item| (key, at, item)))
+    pub(super) fn rest(self) -> impl Iterator<Item = (&'t str, usize, Item<'t>)> {
+        let Self { keys, taken, beyond, .. } = self;
+        let is_taken = move |at: usize| if at < 64 { taken >> at & 1 == 1 } else { beyond.contains(&at) };
+        let rest = keys.enumerate().filter(move |&(at, _)| !is_taken(at));
+        rest.map(|(_, (key, at, value))| (key, at, Item::new(value)))
     }
 
     /// Notes every key that nobody took as unknown.
@@ -245,19 +258,27 @@ impl<'i> Table<'i> {
     }
 }
 
-pub(super) fn parse_int(text: &str, radix: u32) -> Option<i64> {
-    let clean: String = text.chars().filter(|&c| c != '_').collect();
-    i64::from_str_radix(&clean, radix).ok()
+/// One of 64 bits, the same for the same key.
+fn trace(key: &str) -> u64 {
+    let first = key.bytes().next().unwrap_or_default();
+    1 << ((usize::from(first) + 11 * key.len()) % 64)
 }
 
-fn describe(value: &DeValue<'_>) -> &'static str {
+pub(super) fn parse_int(text: &str, radix: u32) -> Option<i64> {
+    if text.contains('_') {
+        return i64::from_str_radix(&text.replace('_', ""), radix).ok();
+    }
+    i64::from_str_radix(text, radix).ok()
+}
+
+fn describe(value: &Value<'_>) -> &'static str {
     match value {
-        DeValue::String(_) => "a string",
-        DeValue::Integer(_) => "a number",
-        DeValue::Float(_) => "a decimal number",
-        DeValue::Boolean(_) => "a boolean",
-        DeValue::Datetime(_) => "a date",
-        DeValue::Array(_) => "an array",
-        DeValue::Table(_) => "a table",
+        Value::Text(_) => "a string",
+        Value::Int(_) => "a number",
+        Value::Float(_) => "a decimal number",
+        Value::Flag(_) => "a boolean",
+        Value::Date => "a date",
+        Value::Array(_) => "an array",
+        Value::Table(_) => "a table",
     }
 }

@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use super::event::{Event, EventKind, Name, Slot};
 use super::exchange::{Ended, Exchange, PartOf, Stage, spec_of};
 use super::notice::{Facts, Notice, Observer};
+use super::online::Below;
 use super::state::{Change, State};
 use crate::catalog::{Catalog, Sends};
 use crate::syntax::command::Part;
@@ -174,6 +175,8 @@ pub(crate) struct Decoder {
     pub(super) pending: Vec<Change>,
     /// The recording has ended; what is left is cut off.
     pub(super) closing: bool,
+    /// Text may follow right behind the newest line.
+    pub(super) below: Option<Below>,
     /// Everything goes the long way, for tests that hold the short way against it.
     pub(super) barred: bool,
 }
@@ -218,6 +221,7 @@ impl Decoder {
             parts: Vec::new(),
             pending: Vec::new(),
             closing: false,
+            below: None,
             barred: false,
         }
     }

@@ -348,6 +348,9 @@ impl Decoder {
         if let Some(at) = self.open.iter().position(|exchange| Some(exchange.id) == of.exchange) {
             self.succeed(catalog, at);
             self.close_exchange(catalog, at, false);
+        } else {
+            // Of a connection that was dialled: the module says `OK` to the escape (ITU-T V.250 §6.2.9).
+            self.loose_end = true;
         }
     }
 

@@ -52,7 +52,7 @@ impl Decoder {
         found: &[u32],
         obs: &mut O,
     ) -> Option<usize> {
-        if self.barred {
+        if self.barred || self.below.is_some() {
             return None;
         }
         let body = rest.get(start..)?;

@@ -13,6 +13,7 @@ mod lane;
 mod matching;
 mod module;
 mod notice;
+mod online;
 mod recover;
 mod state;
 

@@ -2,13 +2,14 @@
 
 use super::choose::Choice;
 use super::counted::{Head, count_of};
-use super::decoder::{Data, Decoder, LEAD_MAX, LINE_MAX, Of, Owner, PART, Phase};
+use super::decoder::{Data, Decoder, LEAD_MAX, LINE_MAX, Of, Owner, Phase};
 use super::event::{EventKind, Form, Name, Param, Params, Slot};
 use super::exchange::Stage;
-use super::exchange::later_bit;
+use super::exchange::{later_bit, spec_of};
 use super::lane::ends_name;
 use super::matching::{self, Strictness};
 use super::notice::{LineFacts, Notice, Observer};
+use super::online::Below;
 use crate::catalog::{Catalog, Line, NameHash, Pattern, Role};
 use crate::syntax::{fields, framing};
 use crate::{Sender, Time};
@@ -53,14 +54,7 @@ impl Decoder {
             let used = match self.side(Sender::Module).phase {
                 Phase::Lines => self.module_line(catalog, rest, settle, obs),
                 Phase::Data(data) => self.module_data(catalog, rest, data, settle, obs),
-                Phase::CtrlZ(of) | Phase::Transparent(of) => {
-                    let window = rest.get(..rest.len().min(PART)).unwrap_or(rest);
-                    if !settle && window.len() < PART {
-                        break;
-                    }
-                    self.give(catalog, Sender::Module, window, of.exchange, EventKind::Passthrough, obs);
-                    window.len()
-                }
+                Phase::CtrlZ(of) | Phase::Transparent(of) => self.module_transparent(catalog, rest, of, settle, obs),
             };
             if used == 0 {
                 break;
@@ -250,6 +244,12 @@ impl Decoder {
         obs: &mut O,
     ) -> usize {
         let content = framed.content();
+        // A blank line ahead shows that there is no text (any more).
+        let below = self.below.take().filter(|_| framed.start == 0);
+        if let Some(below) = below.filter(|below| !below.begun) {
+            self.text_below(catalog, framed, below, obs);
+            return framed.bytes.len();
+        }
         if !self.open.is_empty()
             && let Some(used) = self.echo(catalog, framed, obs)
         {
@@ -274,9 +274,11 @@ impl Decoder {
             let name = plain.content().get(..len).unwrap_or_default();
             best = self.best_named(catalog, &plain, name, hash, stop).or_else(|| self.best_other(catalog, &plain));
         }
-        match best {
-            Some(choice) => self.known(catalog, framed, choice, obs),
-            None => self.unknown(catalog, framed, name, stop, obs),
+        match (best, below) {
+            (Some(choice), _) => self.known(catalog, framed, choice, obs),
+            // Text of several lines: its further lines are those that mean nothing else.
+            (None, Some(below)) => self.text_below(catalog, framed, below, obs),
+            (None, None) => self.unknown(catalog, framed, name, stop, obs),
         }
         framed.bytes.len()
     }
@@ -328,6 +330,7 @@ impl Decoder {
         if let Some(counted) = line.data.filter(|counted| counted.behind_line) {
             self.start_module_data(catalog, choice, counted, framed.bytes, &slots);
         }
+        self.below = line.below.map(|spec| Below { line: choice.line, spec, begun: false });
         slots.clear();
         self.slots = slots;
     }
@@ -538,7 +541,19 @@ impl Decoder {
             );
         }
         if let Some(open) = open {
+            let dialled = self.open.get(open).and_then(|exchange| {
+                let part = *exchange.parts.iter().find(|part| {
+                    spec_of(catalog, **part)
+                        .and_then(|spec| spec.online.as_deref())
+                        .is_some_and(|online| *online == *line.name)
+                })?;
+                Some(Of { exchange: Some(exchange.id), owner: Owner::Command(part.command) })
+            });
             self.end_or_go_on(catalog, open, line);
+            if let Some(of) = dialled {
+                self.side(Sender::Host).phase = Phase::Transparent(of);
+                self.side(Sender::Module).phase = Phase::Transparent(of);
+            }
             // Firmware that ends a command in words of its own may print `OK` as well.
             self.loose_end = line.profile.is_some();
         }
