@@ -48,6 +48,22 @@ pub fn capture(data: &[u8]) {
     crate::capture::fuzz_capture(data);
 }
 
+/// Reads a recording of logic levels in every format; see [`crate::capture::fuzz_levels`].
+///
+/// # Panics
+/// If a law is broken.
+pub fn levels(data: &[u8]) {
+    crate::capture::fuzz_levels(data);
+}
+
+/// Recovers bytes from the changes of lines; see [`crate::uart::fuzz_uart`].
+///
+/// # Panics
+/// If a law is broken.
+pub fn uart(data: &[u8]) {
+    crate::uart::fuzz_uart(data);
+}
+
 /// Loads text as a catalog: it is taken, or every mistake has a place. What is taken decodes anything.
 ///
 /// What stands behind the first NUL is a conversation for the catalog; without one, its own commands and lines are.

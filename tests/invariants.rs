@@ -122,7 +122,7 @@ fn arbitrary() -> impl Strategy<Value = Conversation> {
                 Chunk { from, time: timed.then_some(Time::from_millis(now)), bytes }
             });
             let chunks = chunks.collect();
-            Conversation { catalog, options: Options { model, from_boot, unordered }, chunks }
+            Conversation { catalog, options: Options { model, from_boot, unordered, echoes: false }, chunks }
         },
     )
 }

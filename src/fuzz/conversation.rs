@@ -48,11 +48,11 @@ impl Conversation {
     /// Reads a fuzzer's input: a byte for the dialect, one for the options, one for the cut, then traffic and marks.
     /// Any input is a conversation. Gives it with the size of the chunks that it shall be cut into.
     ///
-    /// The dialect's bit 7: nobody knows the order of host's against module's bytes. Options: bit 0 the session starts at
+    /// The dialect's bit 7: nobody knows the order of host's against module's bytes; bit 6: the host shows in echoes alone. Options: bit 0 the session starts at
     /// reset, bit 1 it has times, the bits above choose the model.
     pub fn from_bytes(data: &[u8]) -> (Self, usize) {
         let (&[dialect, options, cut], talk) = data.split_first_chunk().unwrap_or((&[0, 0, 0], &[]));
-        let at = usize::from(dialect & 0x7F) % CATALOGS.len().max(1);
+        let at = usize::from(dialect & 0x3F) % CATALOGS.len().max(1);
         let catalog = Arc::clone(CATALOGS.get(at).expect("there are built-in catalogs"));
         let model = match usize::from(options >> 2) {
             0 => None,
@@ -60,7 +60,8 @@ impl Conversation {
                 catalog.models.get((number - 1) % catalog.models.len().max(1)).map(|model| model.name.to_string())
             }
         };
-        let known = Options { model, from_boot: options & 1 != 0, unordered: dialect & 0x80 != 0 };
+        let known =
+            Options { model, from_boot: options & 1 != 0, unordered: dialect & 0x80 != 0, echoes: dialect & 0x40 != 0 };
         (Self { catalog, options: known, chunks: chunks(talk, options & 2 != 0) }, 2 + usize::from(cut))
     }
 
@@ -70,7 +71,9 @@ impl Conversation {
         let model = self.options.model.as_deref().and_then(|name| self.catalog.model(name)).map_or(0, |at| at + 1);
         let timed = self.chunks.iter().any(|chunk| chunk.time.is_some());
         let options = u8::from(self.options.from_boot) | u8::from(timed) << 1 | (model.min(63) as u8) << 2;
-        let dialect = names.unwrap_or_default() as u8 | u8::from(self.options.unordered) << 7;
+        let dialect = names.unwrap_or_default() as u8
+            | u8::from(self.options.unordered) << 7
+            | u8::from(self.options.echoes) << 6;
         let mut out = vec![dialect, options, cut];
         let (mut from, mut now) = (Sender::Host, 0);
         for (at, chunk) in self.chunks.iter().enumerate() {
@@ -141,6 +144,7 @@ impl Conversation {
             model: meta.header("model").map(str::to_owned),
             from_boot: meta.header("start") == Some("boot"),
             unordered: !meta.ordered,
+            echoes: meta.echoes,
         };
         Ok(Self { catalog: Arc::clone(catalog.expect("there are built-in catalogs")), options, chunks })
     }

@@ -3,7 +3,7 @@
 //! The same prefix is URC or answer: the open exchange decides, then the number of fields.
 
 use super::decoder::Decoder;
-use super::event::{Params, Read, Slot};
+use super::event::{Form, Params, Read, Slot, Value};
 use super::exchange::later_bit;
 use super::matching::{self, Misfit, NO_FIT, Strictness};
 use super::module::Framed;
@@ -32,11 +32,13 @@ impl Choice {
         self.rank > rank::NOBODY
     }
 
-    pub(super) fn key(&self, catalog: &Catalog) -> (u8, u8, std::cmp::Reverse<Misfit>, bool) {
+    pub(super) fn key(&self, catalog: &Catalog, host_seen: bool) -> (u8, u8, std::cmp::Reverse<Misfit>, bool) {
         let manual = catalog.lines.get(self.line as usize).is_some_and(|line| line.profile.is_none());
         let fit = match self.misfit {
             // It fits, but nobody asked: who waits for such a line has it, though it is broken.
-            0 | OUT_OF_RANGE | CATCH_ALL if self.rank == rank::NOBODY => 1,
+            // Unless the host was not recorded: then nobody knows who asked.
+            OUT_OF_RANGE | CATCH_ALL if self.rank == rank::NOBODY => 1,
+            0 if self.rank == rank::NOBODY && host_seen => 1,
             0 => 3,
             OUT_OF_RANGE | CATCH_ALL => 2,
             _ if self.rank >= rank::COMMAND_OPEN => 1,
@@ -63,7 +65,25 @@ mod rank {
     pub(super) const NOBODY: u8 = 1;
 }
 
+/// Whether a line has the parameter that a command started with, and another number in it: it speaks of another link or method.
+fn is_other(first: Option<(u32, i64)>, params: Params<'_>) -> bool {
+    let Some((name, own)) = first else { return false };
+    let same = params.iter().find(|param| param.spec().is_some_and(|spec| spec.name_id == name));
+    same.is_some_and(|param| matches!(param.value(), Value::Int(number) if number != own))
+}
+
 impl Decoder {
+    /// `1,CLOSED` while `AT+CIPCLOSE=0` is open.
+    fn of_another(&self, line: &Line, (command, form): (u32, Form), params: Params<'_>) -> bool {
+        matches!(line.pattern, Pattern::Link { .. })
+            && self.is_open(command, form).is_some()
+            && self
+                .open
+                .iter()
+                .filter(|exchange| exchange.has(command, form))
+                .all(|exchange| is_other(exchange.first, params))
+    }
+
     /// The entry that suits a name, if one does; its parameters are left in `slots`.
     pub(super) fn best_named(
         &mut self,
@@ -120,7 +140,7 @@ impl Decoder {
                 0 if found.len() > 1 && !matching::in_range(catalog, framed.bytes, &self.trial) => OUT_OF_RANGE,
                 _ => misfit,
             });
-            self.consider(catalog, at, line, fitted, &mut best);
+            self.consider(catalog, framed.bytes, at, line, fitted, &mut best);
         }
         best.map(|choice| if choice.misfit >= OUT_OF_RANGE { Choice { misfit: 0, ..choice } } else { choice })
     }
@@ -143,7 +163,7 @@ impl Decoder {
                     self.trial.push(Slot { start, end, spec: param, read });
                     0
                 });
-                self.consider(catalog, at, line, fitted, &mut best);
+                self.consider(catalog, framed.bytes, at, line, fitted, &mut best);
             }
         }
         let word = content.split(|&b| b == b' ').next().unwrap_or_default();
@@ -159,7 +179,7 @@ impl Decoder {
                         }
                         _ => None,
                     };
-                    self.consider(catalog, at, line, fitted, &mut best);
+                    self.consider(catalog, framed.bytes, at, line, fitted, &mut best);
                 }
             }
         }
@@ -181,7 +201,7 @@ impl Decoder {
         let line = catalog.lines.get(at)?;
         self.trial.clear();
         let mut best = None;
-        self.consider(catalog, at as u32, line, Some(0), &mut best);
+        self.consider(catalog, framed.bytes, at as u32, line, Some(0), &mut best);
         best
     }
 
@@ -201,7 +221,7 @@ impl Decoder {
                 self.spans.clear();
                 fields::split(framed.bytes, framed.start, framed.end, catalog.escapes, &mut self.spans);
                 let fitted = self.fit_shapes(catalog, shapes, framed.bytes, line).filter(|misfit| *misfit == 0);
-                self.consider(catalog, at, line, fitted, &mut best);
+                self.consider(catalog, framed.bytes, at, line, fitted, &mut best);
             }
             if best.is_some() {
                 break;
@@ -279,11 +299,20 @@ impl Decoder {
 
     /// Ranks a candidate and keeps the better one, its slots in `slots`.
     #[inline]
-    fn consider(&mut self, catalog: &Catalog, at: u32, line: &Line, fitted: Option<Misfit>, best: &mut Option<Choice>) {
+    fn consider(
+        &mut self,
+        catalog: &Catalog,
+        bytes: &[u8],
+        at: u32,
+        line: &Line,
+        fitted: Option<Misfit>,
+        best: &mut Option<Choice>,
+    ) {
         let Some(misfit) = fitted else { return };
-        let (rank, exchange, open) = self.rank(catalog, line);
+        let params = Params { bytes, slots: &self.trial, catalog };
+        let (rank, exchange, open) = self.rank(catalog, line, params);
         let choice = Choice { line: at, misfit, rank, exchange, open };
-        if best.as_ref().is_none_or(|best| choice.key(catalog) > best.key(catalog)) {
+        if best.as_ref().is_none_or(|best| choice.key(catalog, self.host_seen) > best.key(catalog, self.host_seen)) {
             *best = Some(choice);
             std::mem::swap(&mut self.slots, &mut self.trial);
         }
@@ -291,10 +320,13 @@ impl Decoder {
 
     /// How well a line's part suits the moment, and whose it is.
     #[inline]
-    pub(super) fn rank(&self, catalog: &Catalog, line: &Line) -> (u8, Option<u64>, Option<usize>) {
+    pub(super) fn rank(&self, catalog: &Catalog, line: &Line, params: Params<'_>) -> (u8, Option<u64>, Option<usize>) {
         let id = |open: usize| self.open.get(open).map(|exchange| exchange.id);
         match (line.role, line.owner) {
             (Role::Reply, Some((command, form))) => {
+                if self.of_another(line, (command, form), params) {
+                    return (rank::NOBODY, None, None);
+                }
                 if let Some(open) = self.is_open(command, form) {
                     return (rank::OWNER_OPEN, id(open), Some(open));
                 }
@@ -315,14 +347,14 @@ impl Decoder {
                 }
             }
             (Role::Later, Some((command, form))) => {
-                // The newest one: of an older one the result was lost.
-                let bit = later_bit(catalog, line);
+                // The newest one that it suits: of an older one the result was lost, unless that one says otherwise.
+                let bit = if line.repeats { 0 } else { later_bit(catalog, line) };
                 let ended = self
                     .ended
                     .iter()
                     .rev()
-                    .find(|ended| ended.command == command && ended.form == form)
-                    .filter(|ended| ended.delivered & bit == 0);
+                    .filter(|ended| ended.command == command && ended.form == form)
+                    .find(|ended| ended.delivered & bit == 0 && !is_other(ended.first, params));
                 match (ended, self.is_open(command, form)) {
                     (Some(ended), _) => (rank::OWNER_WAITS, Some(ended.id), None),
                     (None, Some(open)) => (rank::OWNER_WAITS, id(open), Some(open)),
@@ -385,6 +417,6 @@ fn same_words(name: &str, content: &[u8]) -> bool {
 }
 
 /// Results that mean failure whatever the command: `ERROR`, `+CME ERROR`, and whatever the catalog lists as any command's but the first.
-fn is_failure(catalog: &Catalog, line: &Line) -> bool {
+pub(super) fn is_failure(catalog: &Catalog, line: &Line) -> bool {
     catalog.results.iter().skip(1).any(|name| *name == line.name) || line.name.ends_with("ERROR")
 }

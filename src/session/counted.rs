@@ -69,24 +69,29 @@ impl Decoder {
                         Scope { state: &self.state, params: Params { bytes: rest, slots: &self.trial, catalog } };
                     scope.holds(&when.expr) == Some(false)
                 });
-                let (rank, exchange, open) = self.rank(catalog, line);
+                let params = Params { bytes: rest, slots: &self.trial, catalog };
+                let (rank, exchange, open) = self.rank(catalog, line, params);
                 let choice = Choice { line: at, misfit: if off { 2 } else { 0 }, rank, exchange, open };
                 if !complete {
-                    let key = choice.key(catalog);
+                    let key = choice.key(catalog, self.host_seen);
                     if unfinished.is_none_or(|most| key > most) {
                         unfinished = Some(key);
                     }
                     continue;
                 }
-                if best.as_ref().is_none_or(|(best, _, _)| choice.key(catalog) > best.key(catalog)) {
+                if best
+                    .as_ref()
+                    .is_none_or(|(best, _, _)| choice.key(catalog, self.host_seen) > best.key(catalog, self.host_seen))
+                {
                     best = Some((choice, counted, end));
                     std::mem::swap(&mut self.slots, &mut self.trial);
                 }
             }
         }
         // The bytes to come must not change what is chosen now.
-        let waits =
-            !self.closing && unfinished.is_some_and(|key| best.as_ref().is_none_or(|best| key >= best.0.key(catalog)));
+        let waits = !self.closing
+            && unfinished
+                .is_some_and(|key| best.as_ref().is_none_or(|best| key >= best.0.key(catalog, self.host_seen)));
         let Some((choice, counted, end)) = best.filter(|_| !waits) else {
             return if waits { Head::Unfinished } else { Head::None };
         };
@@ -162,7 +167,7 @@ impl Decoder {
             let Some(told) = self.plausible(catalog, behind, settle) else { return 0 };
             // The line may have begun within the data, be it one that makes sense or not.
             if matches!(told, Behind::Senseless(_)) || behind.first().is_some_and(|b| !b"\r\n".contains(b)) {
-                match self.straddles(catalog, rest, size, settle) {
+                match self.straddles(catalog, rest, size, matches!(told, Behind::Senseless(_)), settle) {
                     Straddle::At(cut) => {
                         return self.cut_data(catalog, rest, cut, data, "a line begins within the data", obs);
                     }

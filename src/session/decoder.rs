@@ -41,6 +41,8 @@ pub struct Options {
     pub from_boot: bool,
     /// The order between host and module is not known (two files of raw bytes): rules that need it stay silent.
     pub unordered: bool,
+    /// The host's commands show only where the module repeats them (a terminal log): what answers none that was seen accuses nobody.
+    pub echoes: bool,
 }
 
 /// One sender's side of the line.
@@ -65,6 +67,8 @@ pub(super) enum Phase {
     Data(Data),
     /// Data up to Ctrl-Z or Esc.
     CtrlZ(Of),
+    /// What an unknown command asked for: all that comes until the module speaks.
+    Loose(Of),
     /// Transparent mode.
     Transparent(Of),
 }
@@ -162,8 +166,20 @@ pub(crate) struct Decoder {
     pub(super) settled: Vec<(Notice, Option<Time>)>,
     /// Notices that hold only if the module's side was recorded.
     pub(super) held: Vec<(Notice, Option<Time>)>,
-    /// The last exchange ended in words of the firmware's own.
-    pub(super) loose_end: bool,
+    /// The last exchange ended in words of the firmware's own, which an `OK` may follow: of this exchange, if it is one's.
+    pub(super) loose_end: Option<Option<u64>>,
+    /// A reset came in the middle of the host's data: what the host may still send of it.
+    pub(super) remains: Option<Data>,
+    /// The commands of the last line, for `A/`.
+    pub(super) last_parts: Vec<PartOf>,
+    /// See [`Options::echoes`].
+    pub(super) echoes: bool,
+    /// The newest command, where no catalog knows it and it had a result: a prompt may still follow.
+    pub(super) reopens: Option<Box<Exchange>>,
+    /// A command of this recording had its result.
+    pub(super) begun: bool,
+    /// The module has reset before the host was seen: its state is that of a reset once the host is.
+    pub(super) fresh: bool,
     /// The newest command that the catalog knows.
     pub(super) newest: Option<(u32, super::Form)>,
     pub(super) spans: Vec<Span>,
@@ -212,7 +228,13 @@ impl Decoder {
             doubted: Vec::new(),
             settled: Vec::new(),
             held: Vec::new(),
-            loose_end: false,
+            loose_end: None,
+            remains: None,
+            last_parts: Vec::new(),
+            fresh: false,
+            echoes: options.echoes,
+            reopens: None,
+            begun: false,
             newest: None,
             spans: Vec::new(),
             heads: Vec::new(),
@@ -230,6 +252,18 @@ impl Decoder {
     #[cfg(feature = "fuzzing")]
     pub(crate) fn bar_short_way(&mut self) {
         self.barred = true;
+    }
+
+    /// The host was seen, and what it says is all there: what answers none of it is wrong.
+    pub(super) fn hears_host(&self) -> bool {
+        self.host_seen && !self.echoes
+    }
+
+    /// Something answers a command that was not seen: it may have changed anything.
+    pub(super) fn unheard(&mut self, catalog: &Catalog) {
+        if self.echoes {
+            self.state = State::new(catalog);
+        }
     }
 
     /// Events so far, exchanges so far, bytes of host and module.
@@ -346,7 +380,7 @@ impl Decoder {
             Phase::Data(data) => {
                 self.give_payload(catalog, from, &carry, Some(data), data.of, obs);
             }
-            Phase::CtrlZ(of) => {
+            Phase::CtrlZ(of) | Phase::Loose(of) => {
                 self.give_payload(catalog, from, &carry, None, of, obs);
             }
             Phase::Transparent(of) => {
@@ -428,8 +462,9 @@ impl Decoder {
                 catalog.commands.get(at as usize).map_or(Name::known(""), |c| Name::known(&c.name))
             }
             Owner::Command(None) => {
-                text = String::new();
-                Name::raw_command(text.as_bytes())
+                let owner = self.open.iter().find(|exchange| Some(exchange.id) == of.exchange);
+                text = owner.map_or_else(Vec::new, |exchange| exchange.raw_name().to_vec());
+                Name::raw_command(&text)
             }
         };
         let part = data.filter(|data| data.declared > PART as u64).map(|data| data.part);
@@ -479,15 +514,18 @@ impl Decoder {
                     form: part.form,
                     delivered: exchange.delivered,
                     reading: false,
+                    first: exchange.first,
                 });
             }
         }
         let id = exchange.id;
-        if self.spare.len() < 8 {
+        if remember && self.open.is_empty() && exchange.is_unknown(catalog) {
+            self.reopens = Some(exchange);
+        } else if self.spare.len() < 8 {
             self.spare.push(exchange);
         }
         // The host's data of this exchange is over, however much of it came.
-        if matches!(self.side(Sender::Host).phase, Phase::Data(Data { of, .. }) | Phase::CtrlZ(of) if of.exchange == Some(id))
+        if matches!(self.side(Sender::Host).phase, Phase::Data(Data { of, .. }) | Phase::CtrlZ(of) | Phase::Loose(of) if of.exchange == Some(id))
         {
             self.side(Sender::Host).phase = Phase::Lines;
         }
@@ -533,8 +571,12 @@ impl Decoder {
             command: Self::first_command(exchange),
             because,
         };
+        // Whether an unknown command was answered in full nobody can say.
+        let unsure = exchange.blurred || exchange.answered && exchange.is_unknown(catalog);
         self.close_exchange(catalog, at, false);
-        self.notice(catalog, notice, obs);
+        if !unsure {
+            self.notice(catalog, notice, obs);
+        }
     }
 
     /// Something of the exchange at `at` came: what was asked before it and has nothing yet will get nothing.

@@ -2,11 +2,14 @@
 
 use super::decoder::Decoder;
 use super::event::EventKind;
-use super::exchange::{Exchange, Stage};
+use super::exchange::{Exchange, Stage, TEXT_MAX};
 use super::module::{Framed, scan_name};
 use super::notice::{Notice, Observer};
-use crate::Sender;
 use crate::catalog::{Catalog, Role};
+use crate::{Sender, Time};
+
+/// How long a command must have waited without its echo before that of the next, same one is not taken for its own.
+const ECHO_WAIT: Time = Time::from_millis(500);
 
 impl Exchange {
     /// What of the command line has not come back yet.
@@ -20,7 +23,8 @@ impl Decoder {
     #[inline]
     pub(super) fn echo<O: Observer>(&mut self, catalog: &Catalog, framed: &Framed<'_>, obs: &mut O) -> Option<usize> {
         let content = framed.content();
-        for at in 0..self.open.len() {
+        let again = self.sent_again(framed);
+        for at in again..self.open.len() {
             let exchange = self.open.get(at)?;
             let rest = exchange.unechoed();
             if rest.first() != content.first() || rest.is_empty() {
@@ -45,6 +49,21 @@ impl Decoder {
             }
         }
         None
+    }
+
+    /// The first exchange that an echo may be of: where the same line was sent again after a while, an echo that comes at once is
+    /// the newer one's.
+    fn sent_again(&mut self, framed: &Framed<'_>) -> usize {
+        let [Some(old), Some(new)] = [0, 1].map(|at| self.open.get(at)) else { return 0 };
+        let (Some(asked), Some(again)) = (old.ended, new.ended) else { return 0 };
+        if old.text != new.text || old.echoed > 0 || old.answered {
+            return 0;
+        }
+        let side = self.side(Sender::Module);
+        let offset = side.base + framed.start as u64;
+        let Some(time) = side.time_ahead(offset) else { return 0 };
+        let (waited, took) = (again.since(asked), time.since(again).as_nanos());
+        usize::from(waited >= ECHO_WAIT && took.saturating_mul(10) <= waited.as_nanos())
     }
 
     /// Whether what stands behind `skip` bytes of the content is a line of the catalog that needs no question.
@@ -74,10 +93,13 @@ impl Decoder {
         self.booting = false;
         let bytes = framed.bytes.get(..len).unwrap_or(framed.bytes);
         let whole = len == framed.bytes.len();
+        let seq = self.seq;
         let id = self.open.get_mut(at).map(|exchange| {
             exchange.echoed += echoed;
+            exchange.echo_seq = Some(seq);
             exchange.id
         });
+        let whole_echo = self.open.get(at).is_some_and(|exchange| exchange.unechoed().is_empty());
         self.give_with(
             catalog,
             Sender::Module,
@@ -92,7 +114,55 @@ impl Decoder {
             },
             obs,
         );
+        let at = self.close_told(catalog, at);
+        if whole_echo {
+            self.skip_unechoed(catalog, at, obs);
+        }
         len
+    }
+
+    /// The command at `at` ends, and some of its echo never came.
+    pub(super) fn partial_echo<O: Observer>(&mut self, catalog: &Catalog, at: usize, obs: &mut O) {
+        let Some(exchange) = self.open.get_mut(at) else { return };
+        let (Some(seq), true) = (exchange.echo_seq.take(), exchange.text.len() < TEXT_MAX) else { return };
+        if exchange.unechoed().is_empty() {
+            return;
+        }
+        let came = exchange.text.get(..exchange.echoed).unwrap_or_default().to_vec();
+        let (id, sent) = (exchange.id, exchange.text.clone());
+        exchange.echoed = exchange.text.len();
+        self.notice(catalog, Notice::EchoMismatch { seq, exchange: id, sent, came }, obs);
+    }
+
+    /// The module is at the command at `at`: unknown ones ahead of it that were answered are over.
+    fn close_told(&mut self, catalog: &Catalog, at: usize) -> usize {
+        let mut at = at;
+        let mut before = 0;
+        while before < at {
+            if self.open.get(before).is_some_and(|open| open.answered && open.is_unknown(catalog)) {
+                self.close_exchange(catalog, before, false);
+                at -= 1;
+            } else {
+                before += 1;
+            }
+        }
+        at
+    }
+
+    /// The module repeats the command at `at`: those sent ahead of it that it has not repeated never reached it.
+    fn skip_unechoed<O: Observer>(&mut self, catalog: &Catalog, at: usize, obs: &mut O) {
+        let (mut at, mut before) = (at, 0);
+        while before < at {
+            let unheard = self.open.get(before).is_some_and(|exchange| {
+                exchange.stage == Stage::Answer && exchange.echoed == 0 && !exchange.answered && !exchange.rejected
+            });
+            if unheard {
+                self.lose_exchange(catalog, before, "a later command was echoed", obs);
+                at -= 1;
+            } else {
+                before += 1;
+            }
+        }
     }
 
     /// A line that is nothing else: an echo with bytes lost or flipped, or the echo of data?
@@ -123,7 +193,7 @@ impl Decoder {
     }
 }
 
-/// Whether `came` is `sent` with a few bytes lost, doubled or flipped: alike at both ends, and of like length.
+/// Whether `came` is `sent` with a few bytes lost, doubled or flipped: alike at both ends and of like length, or few edits away.
 fn is_like(sent: &[u8], came: &[u8]) -> bool {
     let (short, long) = (sent.len().min(came.len()), sent.len().max(came.len()));
     if short < 3 || (long - short) * 5 > long * 2 {
@@ -137,7 +207,32 @@ fn is_like(sent: &[u8], came: &[u8]) -> bool {
     }
     // The same length with some bytes flipped.
     let same = sent.iter().zip(came).filter(|(a, b)| a == b).count();
-    sent.len() == came.len() && same * 5 >= long * 4
+    if sent.len() == came.len() && same * 5 >= long * 4 {
+        return true;
+    }
+    // Several bytes lost here and there; no answer starts as a command does.
+    head >= 2 && long <= EDITED_MAX && edits(sent, came) * 4 <= long
+}
+
+/// Longest echo whose edits are counted.
+const EDITED_MAX: usize = 256;
+
+/// How many bytes must be taken out, put in or changed to make one of the other.
+fn edits(a: &[u8], b: &[u8]) -> usize {
+    let mut row: [usize; EDITED_MAX + 1] = std::array::from_fn(|at| at);
+    for (i, x) in a.iter().enumerate() {
+        let (mut corner, mut left) = (i, i + 1);
+        for (slot, y) in row.iter_mut().skip(1).zip(b) {
+            let here = (corner + usize::from(x != y)).min(*slot + 1).min(left + 1);
+            corner = *slot;
+            *slot = here;
+            left = here;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+    }
+    row.get(b.len()).copied().unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
@@ -150,6 +245,8 @@ mod tests {
             ("AT+CWMODE=1", "T+CWMODE=1"),
             ("AT+CWMODE=1", "AT+CWODE=1"),
             ("AT+GMR", "AT+GER"),
+            ("AT+CIPSTATUS", "AT+CPSTATS"),
+            ("AT+CWJAP=\"home\",\"pass1234\"", "AT+CWJAP=\"hoe\",\"pass134\""),
             ("AT+CWJAP=\"a\"", "AT+CWJPA=\"a\""),
         ] {
             assert!(is_like(sent.as_bytes(), came.as_bytes()), "{sent} {came}");

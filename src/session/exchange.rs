@@ -60,6 +60,14 @@ pub(crate) struct Exchange {
     pub(crate) timeout: Option<u64>,
     /// The data phase's command, by its place in `parts`.
     pub(crate) data_part: Option<usize>,
+    /// The first parameter that is a number: its name and value. What belongs to another link or method is not its own.
+    pub(crate) first: Option<(u32, i64)>,
+    /// Noise came while it waited: its result may have been in it.
+    pub(crate) blurred: bool,
+    /// The newest line that answered it has the look of a result: `SHUT OK`.
+    pub(crate) worded: bool,
+    /// The event of its echo so far.
+    pub(crate) echo_seq: Option<u64>,
 }
 
 /// How much of a command line is kept for its echo.
@@ -84,6 +92,10 @@ impl Default for Exchange {
             delivered: 0,
             timeout: None,
             data_part: None,
+            first: None,
+            blurred: false,
+            worded: false,
+            echo_seq: None,
         }
     }
 }
@@ -106,6 +118,22 @@ impl Exchange {
         self.delivered = 0;
         self.timeout = None;
         self.data_part = None;
+        self.first = None;
+        self.blurred = false;
+        self.worded = false;
+        self.echo_seq = None;
+    }
+
+    /// No catalog knows any of its commands: nobody can say what it may answer, or whether data follows.
+    pub(crate) fn is_unknown(&self, catalog: &Catalog) -> bool {
+        self.specs(catalog).next().is_none()
+    }
+
+    /// Its command's name as it was sent, where no catalog knows it.
+    pub(crate) fn raw_name(&self) -> &[u8] {
+        let name = self.text.get(2..).unwrap_or_default();
+        let end = name.iter().position(|b| b"=?; ".contains(b)).unwrap_or(name.len());
+        name.get(..end).unwrap_or(name)
     }
 
     /// The catalog's word on each of its commands.
@@ -217,4 +245,6 @@ pub(crate) struct Ended {
     pub(crate) delivered: u32,
     /// Data of it came, and no end mark yet.
     pub(crate) reading: bool,
+    /// See [`Exchange::first`].
+    pub(crate) first: Option<(u32, i64)>,
 }

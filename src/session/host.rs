@@ -31,6 +31,7 @@ impl Decoder {
                 Phase::Lines => self.host_line(catalog, rest, settle, obs),
                 Phase::Data(data) => self.host_data(catalog, rest, data, obs),
                 Phase::CtrlZ(of) => self.host_ctrl_z(catalog, rest, of, obs),
+                Phase::Loose(of) => self.host_loose(catalog, rest, of, settle, obs),
                 Phase::Transparent(of) => self.host_transparent(catalog, rest, of, settle, obs),
             };
             if used == 0 {
@@ -59,11 +60,33 @@ impl Decoder {
                 }
             }
         }
+        // Blanks may turn out to be a blank line.
+        if !settle && body.len() <= LEAD_MAX && body.iter().all(|b| matches!(b, b' ' | b'\t')) {
+            return 0;
+        }
         let starts_command = match body {
             [b'A' | b'a'] => !settle,
             [b'A' | b'a', second, ..] => b"Tt/".contains(second),
             _ => false,
         };
+        if !starts_command && let Some(data) = self.remains.take() {
+            self.side(Sender::Host).phase = Phase::Data(data);
+            return self.run_host(catalog, rest, settle, obs);
+        }
+        // It repeats the last command line as soon as it is there (V.250 §5.2.4); a line end behind it is its own.
+        if let [b'A' | b'a', b'/', behind @ ..] = body {
+            let end = match behind {
+                [] | [b'\r'] if !settle => return 0,
+                [b'\r', b'\n', ..] => 2,
+                [b'\r' | b'\n', ..] => 1,
+                _ => 0,
+            };
+            let bytes = rest.get(..start + 2 + end).unwrap_or(rest);
+            let content = body.get(..2).unwrap_or(body);
+            let line = framing::Line { bytes, start, content, ending: framing::Ending::CrLf };
+            self.command_line(catalog, &line, obs);
+            return bytes.len();
+        }
         if !starts_command && self.takes_data_early(catalog, obs) {
             // What was blank ahead of a line is data now.
             return if matches!(self.side(Sender::Host).phase, Phase::Lines) {
@@ -82,6 +105,11 @@ impl Decoder {
             Err(_) => None,
         };
         let Some(line) = cut else {
+            if settle && !starts_command && body.iter().any(|b| !b.is_ascii_whitespace()) {
+                // The module speaks, and there is no line end: it was no command. One may begin in it.
+                let len = command_in(body).map_or(rest.len(), |at| start + at);
+                return self.host_noise(catalog, rest, len, obs);
+            }
             self.side(Sender::Host).clear = framing::clear(body);
             return 0;
         };
@@ -94,6 +122,9 @@ impl Decoder {
         if junk > 0 && line.content.get(junk..).is_some_and(command::is_command) {
             return self.host_noise(catalog, rest, start + junk, obs);
         }
+        if let Some(at) = command_in(line.content) {
+            return self.host_noise(catalog, rest, start + at, obs);
+        }
         // More data than announced, with the next command glued to it.
         if self.after_data.is_some()
             && let Some(at) = memchr::memmem::find(line.content, b"AT+").filter(|&at| at > 0)
@@ -102,6 +133,27 @@ impl Decoder {
         }
         let len = line.bytes.len();
         self.host_noise(catalog, rest, len, obs)
+    }
+
+    /// What an unknown command asked for: all that comes until the module speaks, unless that is a command.
+    fn host_loose<O: Observer>(&mut self, catalog: &Catalog, rest: &[u8], of: Of, settle: bool, obs: &mut O) -> usize {
+        let window = rest.get(..rest.len().min(PART)).unwrap_or(rest);
+        if !settle && window.len() < PART {
+            return 0;
+        }
+        let line = rest.get(framing::lead(rest)..).unwrap_or_default();
+        if window.len() < PART && line.trim_ascii_end().len() < line.len() && command::is_command(line.trim_ascii_end())
+        {
+            self.side(Sender::Host).phase = Phase::Lines;
+            return self.host_line(catalog, rest, settle, obs);
+        }
+        let seq = self.give_payload(catalog, Sender::Host, window, None, of, obs);
+        let _ = seq;
+        let now = self.now;
+        if let Some(exchange) = self.open.iter_mut().find(|exchange| Some(exchange.id) == of.exchange) {
+            exchange.ended = now;
+        }
+        window.len()
     }
 
     fn host_noise<O: Observer>(&mut self, catalog: &Catalog, rest: &[u8], len: usize, obs: &mut O) -> usize {
@@ -248,7 +300,7 @@ impl Decoder {
             exchange.ended = now;
         } else {
             // Data that was refused: the module may take it for a command, and refuse that, too.
-            self.loose_end = true;
+            self.loose_end = Some(None);
         }
     }
 
@@ -350,7 +402,7 @@ impl Decoder {
             self.close_exchange(catalog, at, false);
         } else {
             // Of a connection that was dialled: the module says `OK` to the escape (ITU-T V.250 §6.2.9).
-            self.loose_end = true;
+            self.loose_end = Some(None);
         }
     }
 
@@ -360,7 +412,12 @@ impl Decoder {
         self.host_seen = true;
         self.refused = None;
         self.after_data = None;
-        self.loose_end = false;
+        self.loose_end = None;
+        self.remains = None;
+        self.reopens = None;
+        if std::mem::take(&mut self.fresh) {
+            self.state.reset(catalog, false);
+        }
         self.doubt_module_data();
         self.drop_overdue(catalog, obs);
         let mut parts = std::mem::take(&mut self.parts);
@@ -373,10 +430,25 @@ impl Decoder {
         let last = side.base + line.bytes.len() as u64 - 1;
         exchange.ended = side.time_ahead(last);
         self.close_quiet_data(catalog);
-        while let Some(at) = self.open.iter().position(|exchange| exchange.rejected) {
+        let [_, module] = &self.sides;
+        let waits = module.carry.trim_ascii();
+        if !waits.is_empty()
+            && module.phase == Phase::Lines
+            && super::module::is_noise(waits.get(..256).unwrap_or(waits))
+            && let Some(exchange) = self.working().and_then(|at| self.open.get_mut(at))
+        {
+            exchange.blurred = true;
+        }
+        // The host goes on behind what was refused, and behind what may have been a result.
+        while let Some(at) = self.open.iter().position(|exchange| {
+            exchange.rejected
+                || exchange.blurred && exchange.stage == Stage::Answer
+                || exchange.worded && exchange.is_unknown(catalog)
+        }) {
             self.close_exchange(catalog, at, false);
         }
-        let before = self.open.back().map(|open| (open.id, open.seq));
+        let before = self.open.back().filter(|open| !(open.answered && open.is_unknown(catalog)));
+        let before = before.map(|open| (open.id, open.seq));
         let count = parts.len();
         let (mut at, id, first_seq) = (0, exchange.id, exchange.seq);
         for (number, part) in parts.iter().enumerate() {
@@ -392,6 +464,12 @@ impl Decoder {
             at = end;
         }
         self.parts = parts;
+        if line.content.eq_ignore_ascii_case(b"A/") {
+            // What answers the last line answers this one.
+            exchange.parts.extend(&self.last_parts);
+        } else {
+            self.last_parts.clone_from(&exchange.parts);
+        }
         self.open_exchange(exchange);
         if let Some((before, before_seq)) = before {
             let notice = Notice::Overlap { seq: first_seq, exchange: id, before, before_seq };
@@ -577,6 +655,17 @@ impl Decoder {
                 exchange.data_part = Some(exchange.parts.len() - 1);
             }
         }
+        exchange.first = exchange.first.or_else(|| {
+            let first = params.at(0)?;
+            match first.value() {
+                super::Value::Int(number) => {
+                    let spec = first.spec()?;
+                    let all = !spec.labels.is_empty() && first.label().is_some_and(|label| label == "all");
+                    (!all).then_some((spec.name_id, number))
+                }
+                _ => None,
+            }
+        });
         self.state.changes(&spec.sets, params, &mut exchange.changes);
         let when = choice.and_then(|(number, _)| spec.syntax.get(number)).and_then(|syntax| syntax.when.as_ref());
         if let Some(when) = when {
@@ -619,4 +708,16 @@ impl Decoder {
             }
         }
     }
+}
+
+/// Where a command starts behind bytes that no host sends on purpose (V.250 §5.2.1: what stands ahead of `AT` is ignored).
+fn command_in(content: &[u8]) -> Option<usize> {
+    let odd = |b: &u8| !(0x20..0x7F).contains(b) && !b"\r\n\t".contains(b);
+    let first = content.iter().position(odd)?;
+    let behind = content.get(first + 1..)?;
+    // Letters of their own, not the end of a word.
+    memchr::memchr2_iter(b'A', b'a', behind).map(|at| first + 1 + at).find(|&at| {
+        let ahead = content.get(at - 1).is_none_or(|b| !b.is_ascii_alphabetic());
+        ahead && content.get(at..).is_some_and(|rest| rest.len() >= 2 && command::is_command(rest.trim_ascii_end()))
+    })
 }

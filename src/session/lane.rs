@@ -10,7 +10,7 @@ use super::matching::{self, Strictness};
 use super::module::Framed;
 use super::notice::Observer;
 use super::state::Scope;
-use crate::catalog::{Catalog, Kind, Line, Pattern, Shape, same};
+use crate::catalog::{Catalog, Kind, Line, Pattern, Role, Shape, same};
 use crate::syntax::{framing, value};
 
 /// How good a choice is; see [`Choice::key`].
@@ -83,7 +83,8 @@ impl Decoder {
                 if self.fits(catalog, entry, &line) != Some(true) {
                     return None;
                 }
-                let (rank, exchange, open) = self.rank(catalog, entry);
+                let params = Params { bytes, slots: &self.trial, catalog };
+                let (rank, exchange, open) = self.rank(catalog, entry, params);
                 std::mem::swap(&mut self.slots, &mut self.trial);
                 Choice { line: *at, misfit: 0, rank, exchange, open }
             }
@@ -102,12 +103,17 @@ impl Decoder {
     fn one_of(&mut self, catalog: &Catalog, found: &[u32], line: &Whole<'_>) -> Option<Choice> {
         // Nearly always it is the first of those whose turn it is: if that one is as documented, no other is better.
         let mut turn: Option<Choice> = None;
+        let none = Params { bytes: line.bytes, slots: &[], catalog };
         for &at in found {
             let entry = catalog.lines.get(at as usize)?;
             if entry.starts_data() {
                 return None;
             }
-            let (rank, exchange, open) = self.rank(catalog, entry);
+            // Whose it is hangs on the parameters where two may have asked.
+            if entry.role == Role::Later {
+                return None;
+            }
+            let (rank, exchange, open) = self.rank(catalog, entry, none);
             if turn.is_none_or(|turn| rank > turn.rank) {
                 turn = Some(Choice { line: at, misfit: 0, rank, exchange, open });
             }
@@ -128,7 +134,7 @@ impl Decoder {
         let mut doubtful: Option<Key> = None;
         for &at in found {
             let entry = catalog.lines.get(at as usize)?;
-            let (rank, exchange, open) = self.rank(catalog, entry);
+            let (rank, exchange, open) = self.rank(catalog, entry, none);
             let fits = if entry.catch_all { None } else { self.fits(catalog, entry, line) };
             let misfit = match fits {
                 Some(false) => 1,
@@ -137,7 +143,7 @@ impl Decoder {
                 _ => 0,
             };
             let choice = Choice { line: at, misfit, rank, exchange, open };
-            let key = choice.key(catalog);
+            let key = choice.key(catalog, self.host_seen);
             if fits != Some(true) {
                 if doubtful.is_none_or(|most| key > most) {
                     doubtful = Some(key);
@@ -156,6 +162,7 @@ impl Decoder {
         let words = line.content.get(digits..)?.strip_prefix(b",")?;
         let number = line.content.get(..digits).filter(|number| number.len() <= 3)?;
         let value = value::decimal(number).filter(|_| number.iter().all(u8::is_ascii_digit))?;
+        let (start, end) = (start as u32, (start + digits) as u32);
         let mut best: Option<(Key, Choice, u32)> = None;
         for &at in catalog.link_index.find(words) {
             let entry = catalog.lines.get(at as usize)?;
@@ -163,16 +170,17 @@ impl Decoder {
             if !same(entry.name.as_bytes(), words) || !catalog.param(param)?.numeric {
                 return None;
             }
-            let (rank, exchange, open) = self.rank(catalog, entry);
+            let slots = [Slot { start, end, spec: param, read: Read::Int(value) }];
+            let (rank, exchange, open) =
+                self.rank(catalog, entry, Params { bytes: line.bytes, slots: &slots, catalog });
             let choice = Choice { line: at, misfit: 0, rank, exchange, open };
-            let key = choice.key(catalog);
+            let key = choice.key(catalog, self.host_seen);
             if best.as_ref().is_none_or(|best| key > best.0) {
                 best = Some((key, choice, param));
             }
         }
         let (_, choice, spec) = best?;
         self.slots.clear();
-        let (start, end) = (start as u32, (start + digits) as u32);
         self.slots.push(Slot { start, end, spec, read: Read::Int(value) });
         Some(choice)
     }
@@ -187,7 +195,8 @@ impl Decoder {
         if self.fit_template(catalog, parts, framed) != Some(0) {
             return None;
         }
-        let (rank, exchange, open) = self.rank(catalog, entry);
+        let params = Params { bytes: framed.bytes, slots: &self.trial, catalog };
+        let (rank, exchange, open) = self.rank(catalog, entry, params);
         std::mem::swap(&mut self.slots, &mut self.trial);
         Some(Choice { line: at, misfit: 0, rank, exchange, open })
     }

@@ -10,12 +10,16 @@ use super::lane::ends_name;
 use super::matching::{self, Strictness};
 use super::notice::{LineFacts, Notice, Observer};
 use super::online::Below;
+use super::state::State;
 use crate::catalog::{Catalog, Line, NameHash, Pattern, Role};
 use crate::syntax::{fields, framing};
 use crate::{Sender, Time};
 
 /// Longest name that is looked for.
 const NAME_MAX: usize = 64;
+
+/// How long a command must have waited without a word before an answer to the next one is not taken for its own.
+const LONG_WAIT: Time = Time::from_millis(5000);
 
 /// A line of the module, or what is left of one behind an echo.
 pub(super) struct Framed<'a> {
@@ -54,7 +58,9 @@ impl Decoder {
             let used = match self.side(Sender::Module).phase {
                 Phase::Lines => self.module_line(catalog, rest, settle, obs),
                 Phase::Data(data) => self.module_data(catalog, rest, data, settle, obs),
-                Phase::CtrlZ(of) | Phase::Transparent(of) => self.module_transparent(catalog, rest, of, settle, obs),
+                Phase::CtrlZ(of) | Phase::Loose(of) | Phase::Transparent(of) => {
+                    self.module_transparent(catalog, rest, of, settle, obs)
+                }
             };
             if used == 0 {
                 break;
@@ -120,6 +126,11 @@ impl Decoder {
                 let cut = rest.get(..LINE_MAX).unwrap_or(rest);
                 self.give(catalog, Sender::Module, cut, None, EventKind::Noise, obs);
                 return cut.len();
+            }
+            Err(_) if settle && body == b"@" && self.open.iter().any(|exchange| exchange.is_unknown(catalog)) => {
+                let at = self.open.iter().position(|exchange| exchange.is_unknown(catalog));
+                self.prompt(catalog, rest, Name::known("@"), at, None, obs);
+                return rest.len();
             }
             Err(_) => match settle.then(|| framing::line_at_end(rest)).flatten() {
                 Some((line, _)) => line,
@@ -197,6 +208,14 @@ impl Decoder {
         ending: Option<framing::Ending>,
         obs: &mut O,
     ) {
+        let open = open.or_else(|| {
+            if self.open.is_empty()
+                && let Some(exchange) = self.reopens.take()
+            {
+                self.open.push_back(exchange);
+            }
+            self.open.iter().position(|exchange| exchange.is_unknown(catalog))
+        });
         let open = open.map(|at| self.skip_unanswered(catalog, at, obs));
         let id = open.and_then(|at| self.open.get(at)).map(|exchange| exchange.id);
         self.give_with(
@@ -219,6 +238,10 @@ impl Decoder {
         if matches!(exchange.stage, Stage::Prompt(_)) {
             self.flush_host_blanks(catalog, obs);
             self.start_data(catalog, at);
+        } else if exchange.is_unknown(catalog) {
+            let of = Of { exchange: Some(exchange.id), owner: Owner::Command(None) };
+            self.flush_host_blanks(catalog, obs);
+            self.side(Sender::Host).phase = Phase::Loose(of);
         }
     }
 
@@ -294,13 +317,44 @@ impl Decoder {
         if let Some(profile) = line.profile {
             self.tell_profile(catalog, profile);
         }
-        if line.role != Role::Boot {
-            self.booting = false;
+        match line.role {
+            // What is connected or lost on the way belongs to the boot.
+            Role::Boot | Role::Urc => {}
+            _ => self.booting = false,
         }
         match line.role {
+            Role::Result if self.goes_on(catalog, line, &choice) => self.connected(catalog, framed, line, choice, obs),
             Role::Result => self.result(catalog, framed, line, choice, obs),
             Role::Boot => self.boot_line(catalog, framed, line, choice, obs),
             _ => self.information(catalog, framed, line, choice, obs),
+        }
+    }
+
+    /// Whether what is a final result elsewhere goes ahead of an unknown command's data: `CONNECT`.
+    fn goes_on(&self, catalog: &Catalog, line: &Line, choice: &Choice) -> bool {
+        choice.open.and_then(|at| self.open.get(at)).is_some_and(|exchange| exchange.is_unknown(catalog))
+            && catalog.commands.iter().flat_map(|command| command.forms.iter().flatten()).any(|spec| {
+                spec.online.as_deref().is_some_and(|online| *online == *line.name) && !spec.offline.is_empty()
+            })
+    }
+
+    fn connected<O: Observer>(
+        &mut self,
+        catalog: &Catalog,
+        framed: &Framed<'_>,
+        line: &Line,
+        choice: Choice,
+        obs: &mut O,
+    ) {
+        let slots = std::mem::take(&mut self.slots);
+        let params = Params { bytes: framed.bytes, slots: &slots, catalog };
+        let kind = EventKind::Response { name: Name::known(&line.name), params };
+        self.give_line(catalog, framed, line, &choice, kind, obs);
+        self.slots = slots;
+        if let Some(exchange) = choice.open.and_then(|at| self.open.get_mut(at)) {
+            exchange.answered = true;
+            let of = Of { exchange: Some(exchange.id), owner: Owner::Command(None) };
+            self.side(Sender::Host).phase = Phase::Loose(of);
         }
     }
 
@@ -423,7 +477,9 @@ impl Decoder {
         kind: EventKind<'_>,
         obs: &mut O,
     ) -> u64 {
-        let host_seen = self.host_seen;
+        // What comes behind a result may answer a command that went ahead of the recording.
+        let late = line.owner.and_then(|(command, form)| spec_of(catalog, Self::part_of(Some(command), form)));
+        let host_seen = self.hears_host() && (self.begun || late.is_none_or(|spec| spec.after.is_empty()));
         let cut = self.closing || framed.ending.is_none() && line.data.is_none_or(|counted| counted.behind_line);
         let Some(line) = catalog.lines.get(choice.line as usize) else { return self.seq };
         self.give_with(
@@ -493,10 +549,17 @@ impl Decoder {
             // Nobody waits for it; a plain failure or success still ends what is there, and so does a result that can be no other's.
             None => self.open.iter().position(|exchange| {
                 catalog.results.contains(&line.name)
-                    || self.open.len() == 1 && self.last_data.is_none_or(|last| last + 2 < exchange.id)
+                    || self.open.len() == 1
+                        && !exchange.rejected
+                        && self.last_data.is_none_or(|last| last + 2 < exchange.id)
             }),
         };
+        let choice = self.quick_answer(catalog, framed, line, choice, obs);
+        let open = if choice.open.is_some() { choice.open } else { open };
         let taken = choice.open.is_some();
+        // Refused with `busy`, and nothing was asked before it: the result is of what went ahead of the recording.
+        let before =
+            open.is_none() && self.open.len() == 1 && self.open.iter().all(|open| open.rejected && open.id == 0);
         if let Some(id) = open.and_then(|open| self.open.get(open)).map(|exchange| exchange.id) {
             self.flush_host_data(catalog, Some(id), true, obs);
         }
@@ -515,7 +578,9 @@ impl Decoder {
             (Some(asked), Some(time)) => Some(time.since(asked)),
             _ => None,
         };
-        let id = exchange.map(|exchange| exchange.id);
+        // Behind a result in words of its own, `OK` is the same command's.
+        let loose = self.loose_end.take().filter(|_| exchange.is_none() && catalog.results.contains(&line.name));
+        let id = exchange.map(|exchange| exchange.id).or(loose.flatten());
         let command = exchange.and_then(|exchange| Self::first_command(exchange));
         let limit = exchange.and_then(|exchange| exchange.timeout);
         let of_seq = exchange.map_or(0, |exchange| exchange.seq);
@@ -526,8 +591,16 @@ impl Decoder {
         self.state.changes(&line.sets, params, &mut self.pending);
         self.apply_pending();
         self.slots = slots;
-        let second = id.is_none() && std::mem::take(&mut self.loose_end) && catalog.results.contains(&line.name);
-        if !taken && !second && (self.host_seen || id.is_some()) && !self.closing_cut(framed) {
+        let second = loose.is_some();
+        self.begun |= taken;
+        if let Some(at) = open {
+            self.partial_echo(catalog, at, obs);
+        }
+        if !taken {
+            self.unheard(catalog);
+        }
+        if !taken && !second && !before && !self.echoes && (self.host_seen || id.is_some()) && !self.closing_cut(framed)
+        {
             let result = line.name.to_string();
             self.notice(catalog, Notice::UnexpectedFinal { seq, exchange: id, result, command }, obs);
         }
@@ -555,8 +628,38 @@ impl Decoder {
                 self.side(Sender::Module).phase = Phase::Transparent(of);
             }
             // Firmware that ends a command in words of its own may print `OK` as well.
-            self.loose_end = line.profile.is_some();
+            self.loose_end = line.profile.is_some().then_some(id);
         }
+    }
+
+    /// A result that comes at once behind a command, while an older one has waited for long without a word: the older one's answer
+    /// was lost.
+    #[inline]
+    fn quick_answer<O: Observer>(
+        &mut self,
+        catalog: &Catalog,
+        framed: &Framed<'_>,
+        line: &Line,
+        choice: Choice,
+        obs: &mut O,
+    ) -> Choice {
+        let Some(at) = choice.open.filter(|at| at + 1 < self.open.len()) else { return choice };
+        let offset = self.side(Sender::Module).base + framed.start as u64;
+        let time = self.side(Sender::Module).time_ahead(offset);
+        let failure = !line.ok && super::choose::is_failure(catalog, line);
+        let (Some(old), Some(new)) = (self.open.get(at), self.open.get(at + 1)) else { return choice };
+        let (Some(asked), Some(again), Some(time)) = (old.ended, new.ended, time) else { return choice };
+        let silent = old.stage == Stage::Answer && !old.answered && old.echoed == 0 && !old.rejected;
+        let waited = again.since(asked);
+        let over = old.timeout.is_none_or(|limit| time.since(asked) > Time::from_millis(limit));
+        let quick = Time::from_nanos(time.since(again).as_nanos().saturating_mul(20)) <= waited;
+        if !silent || !over || !quick || waited < LONG_WAIT || new.rejected || !new.takes(catalog, &line.name, failure)
+        {
+            return choice;
+        }
+        let id = new.id;
+        self.lose_exchange(catalog, at, "a later command was answered", obs);
+        Choice { open: Some(at), exchange: Some(id), ..choice }
     }
 
     fn closing_cut(&self, framed: &Framed<'_>) -> bool {
@@ -652,7 +755,17 @@ impl Decoder {
             return;
         }
         self.booting = true;
+        let phase = self.side(Sender::Host).phase;
+        let given = self.side(Sender::Host).base;
         self.flush_host_data(catalog, None, false, obs);
+        // The host may not have noticed yet.
+        self.remains = match phase {
+            Phase::Data(data) => {
+                let left = data.left.saturating_sub(self.side(Sender::Host).base - given);
+                (left > 0).then_some(Data { left, ..data })
+            }
+            _ => None,
+        };
         let asked = self.restart_asked(catalog);
         // What was asked after the reset, though it is read only now, lives on.
         let spared =
@@ -668,7 +781,13 @@ impl Decoder {
         if self.open.is_empty() {
             self.side(Sender::Host).phase = Phase::Lines;
         }
-        self.state.reset(catalog, false);
+        if self.host_seen {
+            self.state.reset(catalog, false);
+        } else {
+            // What the host does is not recorded, or comes later: until it is seen nothing is known.
+            self.state = State::new(catalog);
+            self.fresh = true;
+        }
         if !asked && (self.host_seen || seq > 0 && self.exchanges > 0) {
             self.notice(catalog, Notice::Reset { seq, open }, obs);
         }
@@ -697,10 +816,20 @@ impl Decoder {
             self.prompt(catalog, framed.bytes, Name::known(spec), Some(at), framed.ending, obs);
             return;
         }
+        if content == b"@"
+            && let Some(at) = self.open.iter().position(|exchange| exchange.is_unknown(catalog))
+        {
+            // u-blox modules ask for data so.
+            self.prompt(catalog, framed.bytes, Name::known("@"), Some(at), framed.ending, obs);
+            return;
+        }
         if self.garbled_echo(catalog, framed, obs) {
             return;
         }
         if is_noise(content) {
+            if let Some(exchange) = self.working().and_then(|at| self.open.get_mut(at)) {
+                exchange.blurred = true;
+            }
             self.give(catalog, Sender::Module, framed.bytes, None, EventKind::Noise, obs);
             return;
         }
@@ -741,7 +870,7 @@ impl Decoder {
         // `+CREG: …` of a known command that is not open is its answer, come from nowhere.
         let response = open.is_some() || command.is_some();
         let kind = if response { EventKind::Response { name, params } } else { EventKind::Urc { name, params } };
-        let host_seen = self.host_seen;
+        let host_seen = self.hears_host();
         let cut = framed.ending.is_none();
         self.give_with(
             catalog,
@@ -758,8 +887,10 @@ impl Decoder {
             obs,
         );
         self.slots = slots;
+        let worded = !prefixed && [&b" OK"[..], b" FAIL", b" ERROR"].iter().any(|end| content.ends_with(end));
         if let Some(exchange) = open.and_then(|at| self.open.get_mut(at)) {
             exchange.answered = true;
+            exchange.worded = worded;
         }
     }
 
@@ -810,7 +941,7 @@ fn answers_to(text: &[u8], name: &[u8]) -> bool {
 }
 
 /// Bytes that no module prints on purpose: control characters, or mostly no UTF-8.
-fn is_noise(content: &[u8]) -> bool {
+pub(super) fn is_noise(content: &[u8]) -> bool {
     let odd = content.iter().filter(|&&b| b < 0x20 && b != b'\t' && b != 0x1B || b == 0x7F).count();
     let broken: usize = content.utf8_chunks().map(|chunk| chunk.invalid().len()).sum();
     odd > 0 || broken * 4 >= content.len()

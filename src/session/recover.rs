@@ -4,6 +4,7 @@
 //! there is evidence: the host has gone on and the module answers it, the recording ends behind a result, or what follows the data makes no
 //! sense while a line inside it does.
 
+use super::choose::Choice;
 use super::decoder::{Data, Decoder, Owner, Phase};
 use super::lane::ends_name;
 use super::module::{Framed, scan_name};
@@ -20,6 +21,9 @@ const DOUBT_MAX: usize = 4096;
 
 /// How far behind complete data it is looked for what may follow it.
 const BEHIND_MAX: usize = 320;
+
+/// Most unasked lines ahead of the module's answer.
+const SKIPPED_MAX: usize = 16;
 
 /// What became of a doubt.
 pub(super) enum Doubt {
@@ -48,13 +52,25 @@ impl Decoder {
     pub(super) fn settle_doubt(&mut self, catalog: &Catalog, rest: &[u8], data: Data, settle: bool) -> Option<Doubt> {
         let Some((doubt, exchange)) = data.doubt else { return Some(Doubt::Gone) };
         // However much is there already, no more of it is looked at.
-        let behind = rest.get(doubt..).unwrap_or_default();
-        let behind = behind.get(..DOUBT_MAX).unwrap_or(behind);
-        let line = match framing::line(behind) {
-            Ok((_, line)) => Some(line),
-            Err(_) if behind.len() >= DOUBT_MAX => None,
-            Err(_) if settle => framing::line_at_end(behind).map(|(line, _)| line),
-            Err(_) => return None,
+        let all = rest.get(doubt..).unwrap_or_default();
+        let all = all.get(..DOUBT_MAX).unwrap_or(all);
+        let mut behind = all;
+        let mut skipped = 0;
+        let line = loop {
+            let line = match framing::line(behind) {
+                Ok((_, line)) => Some(line),
+                Err(_) if all.len() >= DOUBT_MAX => None,
+                Err(_) if settle => framing::line_at_end(behind).map(|(line, _)| line),
+                Err(_) => return None,
+            };
+            // What comes unasked may stand ahead of the answer.
+            match line {
+                Some(line) if skipped < SKIPPED_MAX && self.comes_unasked(catalog, &line) => {
+                    behind = behind.get(line.bytes.len()..).unwrap_or_default();
+                    skipped += 1;
+                }
+                line => break line,
+            }
         };
         if let Some(line) = line
             && self.answers_host(catalog, &line)
@@ -65,7 +81,7 @@ impl Decoder {
             self.doubted.clear();
             return Some(Doubt::Cut(cut));
         }
-        if line.is_none() && settle && behind.len() < DOUBT_MAX && rest.len() < data.part_size() {
+        if line.is_none() && settle && all.len() < DOUBT_MAX && rest.len() < data.part_size() {
             return None;
         }
         self.side(Sender::Module).phase = Phase::Data(Data { doubt: None, ..data });
@@ -117,6 +133,16 @@ impl Decoder {
             Role::Progress => known.rejects,
             Role::Urc => false,
         })
+    }
+
+    /// Whether a line is one that a module sends of itself, and that data hardly looks like.
+    fn comes_unasked(&mut self, catalog: &Catalog, line: &framing::Line<'_>) -> bool {
+        let framed = Framed { bytes: line.content, start: 0, end: line.content.len(), ending: None };
+        let (len, stop, hash) = scan_name(line.content);
+        let name = line.content.get(..len).unwrap_or_default();
+        let choice = self.best_named(catalog, &framed, name, hash, stop).or_else(|| self.best_other(catalog, &framed));
+        let known = choice.filter(Choice::is_fit).and_then(|choice| catalog.lines.get(choice.line as usize));
+        known.is_some_and(|known| known.role == Role::Urc)
     }
 
     /// Takes known lines back from the end of `bytes`; gives where the first of them starts, its blank line included.
@@ -252,7 +278,9 @@ impl Decoder {
         let content = window.get(..end).unwrap_or_default().trim_ascii();
         let known = self.is_mark(catalog, content)
             || self.open.iter().any(|exchange| !exchange.text.is_empty() && exchange.text.starts_with(content))
-            || self.open.iter().any(|exchange| exchange.specs(catalog).any(|spec| spec.free));
+            || self.open.iter().any(|exchange| exchange.specs(catalog).any(|spec| spec.free))
+            // The echo of a host that was not recorded.
+            || !self.host_seen && crate::syntax::command::is_command(content);
         Some(if known { Behind::Fine } else { Behind::Senseless(start + end) })
     }
 
@@ -333,22 +361,38 @@ impl Decoder {
     }
 
     /// Where a known line starts within complete data of `size` bytes that ends behind it.
-    pub(super) fn straddles(&mut self, catalog: &Catalog, rest: &[u8], size: usize, settle: bool) -> Straddle {
+    pub(super) fn straddles(
+        &mut self,
+        catalog: &Catalog,
+        rest: &[u8],
+        size: usize,
+        senseless: bool,
+        settle: bool,
+    ) -> Straddle {
         let ahead = rest.get(size.saturating_sub(64)..size).unwrap_or_default();
-        let start = memchr::memrchr(b'\n', ahead).map(|at| size - ahead.len() + at + 1);
-        let Some(start) = start.filter(|&start| start < size) else { return Straddle::No };
+        let base = size - ahead.len();
+        let start = memchr::memrchr(b'\n', ahead).map(|at| base + at + 1).filter(|&start| start < size);
+        // A line's prefix stands out, also where it is glued to the data.
+        let glued = memchr::memchr_iter(b'+', ahead).filter(|_| senseless).map(|at| base + at);
+        let starts: Vec<usize> = start.into_iter().chain(glued.take(8)).collect();
+        if starts.is_empty() {
+            return Straddle::No;
+        }
         let behind = rest.get(size..).unwrap_or_default();
         let window = behind.get(..BEHIND_MAX).unwrap_or(behind);
         let Some(end) = window.iter().position(|b| b"\r\n".contains(b)) else {
             return if settle || behind.len() >= BEHIND_MAX { Straddle::No } else { Straddle::Unclear };
         };
-        let line = rest.get(start..size + end).unwrap_or_default().trim_ascii();
-        if !self.is_mark(catalog, line) {
-            return Straddle::No;
-        }
+        let known = starts.into_iter().find(|&start| {
+            let line = rest.get(start..size + end).unwrap_or_default().trim_ascii();
+            self.is_mark(catalog, line)
+        });
+        let Some(start) = known else { return Straddle::No };
         let cut = match rest.get(..start) {
             Some([.., b'\r', b'\n']) => start - 2,
-            _ => start - 1,
+            Some([.., b'\n']) => start - 1,
+            // Glued to the data: there is nothing to look at ahead of it.
+            _ => return Straddle::At(start),
         };
         // More whole lines may stand ahead of it.
         let whole = rest.get(..cut + 2).unwrap_or(rest);

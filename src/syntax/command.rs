@@ -198,6 +198,7 @@ fn basic_args<'a>(name: &[u8], behind: &'a [u8]) -> Args<'a> {
 fn args_end(input: &[u8]) -> usize {
     let mut quoted = false;
     let mut escaped = false;
+    let mut words = false;
     for (at, &byte) in input.iter().enumerate() {
         match byte {
             _ if escaped => escaped = false,
@@ -205,14 +206,36 @@ fn args_end(input: &[u8]) -> usize {
             b'"' => quoted = !quoted,
             b';' if !quoted => {
                 let next = skip_blanks(input.get(at + 1..).unwrap_or_default());
-                if next.first().is_none_or(|b| EXTENDED.as_bytes().contains(b) || *b == b'&') {
+                if next.first().is_none_or(|b| EXTENDED.as_bytes().contains(b) || *b == b'&')
+                    || !words && starts_basic(next)
+                {
                     return at;
                 }
             }
-            _ => {}
+            _ => words |= !quoted && byte.is_ascii_alphabetic(),
         }
     }
     input.len()
+}
+
+/// Whether basic commands follow, up to the next `;`: letters with their numbers (`E0V1`, `H`, `S0=1`). Behind parameters with words
+/// outside of quotes, such as an address, they are taken for text.
+fn starts_basic(input: &[u8]) -> bool {
+    /// Longer chains are no command line that anybody writes.
+    const MOST: usize = 64;
+    let one = input.get(..MOST).unwrap_or(input).split(|&b| b == b';').next().unwrap_or_default().trim_ascii_end();
+    let mut rest = one;
+    while let Some((letter, behind)) = rest.split_first() {
+        let digits = behind.iter().take_while(|b| b.is_ascii_digit()).count();
+        rest = behind.get(digits..).unwrap_or_default();
+        if !letter.is_ascii_alphabetic() {
+            return false;
+        }
+        if let [b'?' | b'=', ..] = rest {
+            return letter.eq_ignore_ascii_case(&b'S') && digits > 0;
+        }
+    }
+    !one.is_empty()
 }
 
 #[cfg(test)]
@@ -241,6 +264,13 @@ mod tests {
         assert_eq!(shown("ATD+491234;"), ["D execute +491234"]);
         assert_eq!(shown("A/"), ["A/ execute "]);
         assert_eq!(shown("AT+HTTPPARA=\"URL\",http://a/b;c=1"), ["+HTTPPARA set \"URL\",http://a/b;c=1"]);
+        assert_eq!(shown("AT+CREG=2;E0"), ["+CREG set 2", "E execute 0"]);
+        assert_eq!(shown("AT+CMGF=1;H"), ["+CMGF set 1", "H execute "]);
+        assert_eq!(
+            shown("AT+CSCS=\"GSM\";E0V1;+CSQ"),
+            ["+CSCS set \"GSM\"", "E execute 0", "V execute 1", "+CSQ execute "]
+        );
+        assert_eq!(shown("AT+X=a;b"), ["+X set a;b"]);
         assert_eq!(shown("AT+A ; +B"), ["+A execute ", "+B execute "]);
         assert_eq!(shown("AT?"), [" execute ?"]);
         assert_eq!(shown("AT+CWMODE?x"), ["+CWMODE read "]);
