@@ -17,7 +17,7 @@ const BUILTIN: [(&str, &str, &str); 5] = [
 ];
 
 /// The catalog that others extend: read once for all of them.
-const BASE: &str = "generic";
+pub(super) const BASE: &str = "generic";
 
 /// Those that do not extend it: read beside it. What stands here decides about time alone.
 const ALONE: [&str; 2] = ["esp-at", "pan1321"];

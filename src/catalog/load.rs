@@ -381,6 +381,7 @@ impl Builder {
         let at = item.at;
         let mut draft = draft.clone();
         let mut when = None;
+        let mut repeats = false;
         let text = if item.is_table() {
             let Some(mut table) = item.table(src, "line") else { return Vec::new() };
             let text = table.text(src, "is");
@@ -391,7 +392,8 @@ impl Builder {
                 draft.note = Some(note);
             }
             when = self.condition(src, &mut table, "when", own);
-            table.finish(src, "is, profile, when, note");
+            repeats = table.flag(src, "repeats").unwrap_or(false);
+            table.finish(src, "is, profile, when, note, repeats");
             text
         } else {
             item.text(src, "line")
@@ -403,6 +405,7 @@ impl Builder {
             Ok(mut lines) => {
                 if let Some(first) = lines.first().and_then(|&at| self.catalog.lines.get_mut(at as usize)) {
                     first.when = when;
+                    first.repeats = repeats;
                 } else {
                     lines.clear();
                 }
@@ -457,6 +460,7 @@ impl Builder {
             sets: Vec::new(),
             pattern: built.pattern,
             below: built.below,
+            repeats: false,
             data: built.data,
         });
         self.live.push(true);

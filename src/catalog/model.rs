@@ -271,6 +271,8 @@ pub struct Line {
     pub(crate) catch_all: bool,
     pub(crate) sets: Vec<Effect>,
     pub(crate) pattern: Pattern,
+    /// It may come any number of times (of delayed results).
+    pub(crate) repeats: bool,
     /// A line of text follows right behind it: its description.
     pub(crate) below: Option<u32>,
     /// Counted data: the parameter that counts it, by its position in [`Catalog::params`], and whether it starts behind the line's end.
