@@ -63,7 +63,7 @@ fn written(traffic: &Traffic, format: Format) -> Vec<u8> {
     writer.start(&meta).unwrap();
     for chunk in &traffic.chunks {
         let (from, time) = (chunk.from, chunk.time);
-        writer.chunk(&Chunk { session: 0, from, time, bytes: &chunk.bytes, faults: &[] }).unwrap();
+        writer.chunk(&Chunk { session: 0, from, time, bytes: &chunk.bytes, faults: &[], place: None }).unwrap();
     }
     writer.finish().unwrap();
     std::mem::take(&mut *out.0.lock().unwrap())

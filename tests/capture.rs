@@ -38,6 +38,7 @@ impl Piece {
             time: self.nanos.map(Time::from_nanos),
             bytes: &self.bytes,
             faults: &self.faults,
+            place: None,
         }
     }
 }

@@ -8,10 +8,10 @@ use std::collections::VecDeque;
 use crate::Sender;
 
 /// Bytes that may be held back until it is told who sent them.
-pub(super) const LOOK_AHEAD: usize = 64 * 1024;
+pub(crate) const LOOK_AHEAD: usize = 64 * 1024;
 
 /// The longest start of a line that is looked at.
-pub(super) const LONGEST_LINE: usize = 512;
+pub(crate) const LONGEST_LINE: usize = 512;
 
 /// Host bytes that an echo is compared with.
 const LONGEST_ECHO: usize = 4096;
@@ -19,7 +19,7 @@ const LONGEST_ECHO: usize = 4096;
 /// Whether a line, or the start of a long one, looks like a command line: `AT`, `ATE0V1`, `at+csq`, `A/`.
 ///
 /// Strict where a module's line may start with the same letters: `AT version:2.1`, `ATREADY`, `ATTENTION` are none.
-pub(super) fn is_command(line: &[u8]) -> bool {
+pub(crate) fn is_command(line: &[u8]) -> bool {
     let line = line.trim_ascii_end();
     let Some((prefix, mut rest)) = line.split_at_checked(2) else {
         return false;
@@ -65,7 +65,7 @@ pub(super) fn is_command(line: &[u8]) -> bool {
 }
 
 /// Whether a line is one that only a module says: a result code, an information response, a boot word.
-pub(super) fn is_answer(line: &[u8]) -> bool {
+pub(crate) fn is_answer(line: &[u8]) -> bool {
     const WORDS: [&[u8]; 20] = [
         b"OK",
         b"ERROR",
@@ -100,7 +100,7 @@ pub(super) fn is_answer(line: &[u8]) -> bool {
 }
 
 /// Whether a module's line ends an exchange or asks for data: the place where the host speaks next.
-pub(super) fn is_turn(line: &[u8]) -> bool {
+pub(crate) fn is_turn(line: &[u8]) -> bool {
     const WORDS: [&[u8]; 11] = [
         b"OK",
         b"ERROR",
@@ -120,16 +120,16 @@ pub(super) fn is_turn(line: &[u8]) -> bool {
 
 /// What the lines of one channel look like.
 #[derive(Debug, Default)]
-pub(super) struct Evidence {
-    pub(super) commands: u64,
-    pub(super) answers: u64,
-    pub(super) bytes: u64,
+pub(crate) struct Evidence {
+    pub(crate) commands: u64,
+    pub(crate) answers: u64,
+    pub(crate) bytes: u64,
     line: Vec<u8>,
 }
 
 impl Evidence {
     /// Looks at further bytes; true where a command line came to its end.
-    pub(super) fn feed(&mut self, mut bytes: &[u8]) -> bool {
+    pub(crate) fn feed(&mut self, mut bytes: &[u8]) -> bool {
         self.bytes = self.bytes.saturating_add(bytes.len() as u64);
         let before = self.commands;
         while let Some(end) = memchr::memchr2(b'\r', b'\n', bytes) {
@@ -143,7 +143,7 @@ impl Evidence {
     }
 
     /// Looks at what stands behind the last line end, as a line.
-    pub(super) fn finish(&mut self) {
+    pub(crate) fn finish(&mut self) {
         self.commands += u64::from(is_command(&self.line));
         self.answers += u64::from(is_answer(&self.line));
         self.line.clear();
@@ -155,14 +155,14 @@ impl Evidence {
     }
 
     /// Whether it speaks AT at all.
-    pub(super) const fn speaks_at(&self) -> bool {
+    pub(crate) const fn speaks_at(&self) -> bool {
         self.commands + self.answers > 0
     }
 }
 
 /// What a channel records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
+pub(crate) enum Role {
     /// One sender's bytes.
     Of(Sender),
     /// Both senders' bytes, one after the other.
@@ -173,7 +173,7 @@ pub(super) enum Role {
 ///
 /// A channel with commands and no answers is a host's line, the next one with answers that is not taken is its module's;
 /// `host` names a channel that the user knows to be a host's. `both` allows a channel to be both lines in one.
-pub(super) fn assign(channels: &[&Evidence], host: Option<usize>, both: bool) -> Vec<(u32, Role)> {
+pub(crate) fn assign(channels: &[&Evidence], host: Option<usize>, both: bool) -> Vec<(u32, Role)> {
     let is_host = |at: usize, evidence: &Evidence| match host {
         Some(host) => at == host,
         None => evidence.commands > 0 && evidence.answers * 4 < evidence.commands,
@@ -220,7 +220,7 @@ pub(super) fn assign(channels: &[&Evidence], host: Option<usize>, both: bool) ->
 /// Host: what looks like a command and is no echo of the last ones, the rest of a line that it began, and what comes
 /// behind a prompt. Module: all else.
 #[derive(Debug, Default)]
-pub(super) struct Sorter {
+pub(crate) struct Sorter {
     /// What the host sent and the module did not repeat yet.
     echo: VecDeque<u8>,
     /// The host's line has no end yet.
@@ -230,7 +230,7 @@ pub(super) struct Sorter {
 }
 
 impl Sorter {
-    pub(super) fn sort(&mut self, bytes: &[u8]) -> Sender {
+    pub(crate) fn sort(&mut self, bytes: &[u8]) -> Sender {
         if bytes.is_empty() {
             return Sender::Module;
         }

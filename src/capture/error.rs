@@ -38,6 +38,14 @@ pub enum CaptureError {
         /// What the system says.
         source: io::Error,
     },
+    /// The file could not be opened.
+    #[error("{file}: {source}")]
+    Open {
+        /// The file, as the caller named it.
+        file: String,
+        /// What the system says.
+        source: io::Error,
+    },
     /// A packet capture of something else than a serial line.
     #[error(
         "{file}: link type {found} ({name}) carries no serial line; \
@@ -112,7 +120,7 @@ impl CaptureError {
     /// The kind of the system's error, where there is one: a broken pipe is no failure.
     pub fn io_kind(&self) -> Option<io::ErrorKind> {
         match self {
-            Self::Io { source, .. } | Self::Write(source) => Some(source.kind()),
+            Self::Io { source, .. } | Self::Open { source, .. } | Self::Write(source) => Some(source.kind()),
             _ => None,
         }
     }

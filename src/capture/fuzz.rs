@@ -1,10 +1,12 @@
-//! The body of the fuzz target `capture`, which also runs as an ordinary test.
+//! The bodies of the fuzz targets `capture` and `levels`, which also run as ordinary tests.
 
 use std::collections::BTreeMap;
 use std::io::Read;
 
-use super::{CaptureError, Format, MAX_CHUNK, Options, Reader, convert, detect, open, open_pair, writer};
+use super::{CaptureError, Format, Input, LevelReader, MAX_CHUNK, Options, Reader};
+use super::{convert, detect, level_writer, open, open_levels, open_pair, writer};
 use crate::Sender;
+use crate::uart::{Change, Levels};
 
 /// Gives a few bytes a read, of changing number.
 struct Pieces {
@@ -105,6 +107,84 @@ pub fn fuzz_capture(data: &[u8]) {
     for (from, half) in [(Sender::Host, host), (Sender::Module, module)] {
         if !tables {
             assert_eq!(both.get(&(0, from)).map_or(&[][..], Vec::as_slice), half, "{from}");
+        }
+    }
+}
+
+/// All that a reader of levels gave: changes by channel, how far they are told, and how it ended.
+type Told = (Vec<Vec<Change>>, Vec<u64>, Option<String>);
+
+fn tell(opened: Result<Box<dyn LevelReader>, CaptureError>) -> Result<Told, String> {
+    /// Changes of a stretch, and those of one moment.
+    const MOST: usize = 64 * 1024 + 8 * 1024;
+    let mut reader = opened.map_err(|error| error.to_string())?;
+    let channels = reader.channels().len();
+    assert!(channels <= 4096, "{channels} channels");
+    let (mut all, mut until) = (vec![Vec::<Change>::new(); channels], vec![0; channels]);
+    let mut out = Levels::new(channels);
+    let end = loop {
+        out.clear();
+        match reader.read(&mut out) {
+            Ok(true) => {}
+            Ok(false) => break None,
+            Err(error) => break Some(error.to_string()),
+        }
+        let count: usize = out.changes.iter().map(Vec::len).sum();
+        assert!(count <= MOST, "{count} changes in a stretch");
+        assert_eq!((out.changes.len(), out.until.len()), (channels, channels));
+        for ((all, changes), (before, now)) in all.iter_mut().zip(&out.changes).zip(until.iter().zip(&out.until)) {
+            assert!(before <= now, "told up to {before}, then to {now}");
+            for change in changes {
+                assert!((*before..*now).contains(&change.at), "{change:?} in a stretch from {before} to {now}");
+                let law = all.last().is_none_or(|last| last.at < change.at && last.level != change.level);
+                assert!(law, "{change:?} behind {:?}", all.last());
+                all.push(*change);
+            }
+        }
+        until.clone_from(&out.until);
+    };
+    out.clear();
+    assert!(matches!(reader.read(&mut out), Ok(false)), "something comes behind the end");
+    Ok((all, until, end))
+}
+
+/// Laws: no reader of logic levels panics, whatever the data; stretches are bounded, in order of time, and each change is
+/// to another level; what comes out does not depend on how the input comes; a dump of it reads as the same changes.
+///
+/// # Panics
+/// If a law is broken.
+#[allow(clippy::panic)] // that is what a fuzz body is for
+pub fn fuzz_levels(data: &[u8]) {
+    let formats = Format::ALL.into_iter().filter(|format| format.is_levels()).map(Some).chain([None]);
+    let unit = data.last().map_or(1, |last| last % 8 + 1);
+    for format in formats {
+        let options = Options { format, samplerate: Some(1_000_000), unit_size: Some(unit), ..Options::default() };
+        let file = || Input::File(Box::new(std::io::Cursor::new(data.to_vec())));
+        let told = tell(open_levels("fuzz", file(), &options));
+        let pieces = Input::Stream(Box::new(Pieces { data: data.to_vec(), at: 0, turn: data.len() }));
+        assert_eq!(told, tell(open_levels("fuzz", pieces, &options)), "{options:?}");
+
+        let (Ok((changes, ..)), Ok(mut reader)) = (told, open_levels("fuzz", file(), &options)) else { continue };
+        let written = Shared::default();
+        let Ok(mut writer) = level_writer(Format::Vcd, Box::new(written.clone()), None) else { continue };
+        let mut levels = Levels::new(changes.len());
+        if writer.start(reader.channels()).is_err() {
+            continue;
+        }
+        while let Ok(true) = reader.read(&mut levels) {
+            assert!(writer.levels(&levels).is_ok());
+            levels.clear();
+        }
+        assert!(writer.finish().is_ok());
+        let bytes = written.bytes();
+        let dump = Input::Stream(Box::new(std::io::Cursor::new(bytes)));
+        let again = tell(open_levels("again", dump, &Options { format: Some(Format::Vcd), ..Options::default() }));
+        // Where there are no changes at all, or a clock that no timescale fits, times differ.
+        if let Ok((again, _, None)) = again {
+            let levels = |changes: &[Vec<Change>]| -> Vec<Vec<crate::uart::Level>> {
+                changes.iter().map(|changes| changes.iter().map(|change| change.level).collect()).collect()
+            };
+            assert_eq!(levels(&again), levels(&changes), "written as a dump, read by {options:?}");
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Recordings: from a file in any format to chunks of bytes with sender and time, and back.
 //!
+//! Recordings of logic levels ([`open_levels`]) become such chunks by way of [`crate::uart`].
+//!
 //! One file a format, found out by content, each read as a stream in bounded memory: no chunk is longer than
 //! [`MAX_CHUNK`], and what a reader looks ahead is bounded too. Knows file formats, not AT: where a format does not
 //! say who sent what, `direction` tells it from the content.
@@ -21,12 +23,13 @@
 
 use std::fmt;
 use std::io::{Read, Write};
+use std::path::Path;
 use std::str::FromStr;
 
 use crate::{Sender, Time};
 
 mod detect;
-mod direction;
+pub(crate) mod direction;
 mod error;
 mod fuzz;
 mod link;
@@ -37,18 +40,21 @@ mod pcapng;
 mod raw;
 mod saleae;
 mod source;
+mod terminal;
 mod transcript;
 mod usb;
 mod write;
 
 pub use detect::detect;
 pub use error::CaptureError;
-pub use fuzz::fuzz_capture;
-pub use logic::LevelReader;
+pub use fuzz::{fuzz_capture, fuzz_levels};
+pub use logic::{LevelReader, LevelWriter, LineOptions, level_writer, line_writer, open_levels, parse_rate};
 pub use pcap::PcapWriter;
 pub use pcapng::PcapngWriter;
 pub use transcript::TranscriptWriter;
 pub use write::{Converted, Writer, convert, writer};
+
+pub use source::{Input, ReadSeek, is_export};
 
 use source::Source;
 
@@ -68,6 +74,21 @@ pub struct Chunk<'a> {
     pub bytes: &'a [u8],
     /// Line errors at bytes of this chunk, by position.
     pub faults: &'a [Fault],
+    /// Where they stand in the file, where that is text which people read.
+    pub place: Option<Place<'a>>,
+}
+
+/// The line of a text file that a chunk was read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// Number of the line, from 1.
+    pub line: u64,
+    /// Column of the first character of `text`, in characters from 1.
+    pub column: u64,
+    /// The line's text, or the piece of it that this chunk was read from.
+    pub text: &'a [u8],
+    /// Bytes of the text ahead of those that stand for the chunk's bytes (with the escapes of transcripts).
+    pub head: usize,
 }
 
 /// A line error that the recording names.
@@ -104,31 +125,66 @@ impl FaultKind {
 /// A file format that recordings come in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Format {
+    /// A session of DSView, `.dsl`.
+    Dsl,
+    /// A table of logic levels as Saleae's Logic, sigrok, PulseView and DSView export it.
+    LogicCsv,
     /// A packet capture of tcpdump and Wireshark, of the old format.
     Pcap,
     /// A packet capture of Wireshark.
     Pcapng,
     /// The bytes alone: one direction, or a terminal log in which commands show as echoes.
     Raw,
-    /// A table that Saleae's Logic 1 or Logic 2 exports.
+    /// A table that Saleae's Logic 1 or Logic 2 exports of its analyzers.
     Saleae,
+    /// Binary exports of Saleae's Logic 2, one file a channel.
+    SaleaeBinary,
+    /// Bare samples of logic levels, whose rate and width the user says.
+    Samples,
+    /// A session of sigrok or PulseView, `.sr`.
+    Sigrok,
     /// A transcript, `.at`.
     Transcript,
+    /// A value change dump, `.vcd`.
+    Vcd,
 }
 
 impl Format {
     /// All of them, as the command line names them.
-    pub const ALL: [Self; 5] = [Self::Transcript, Self::Pcap, Self::Pcapng, Self::Saleae, Self::Raw];
+    pub const ALL: [Self; 11] = [
+        Self::Transcript,
+        Self::Pcap,
+        Self::Pcapng,
+        Self::Saleae,
+        Self::Raw,
+        Self::Sigrok,
+        Self::Vcd,
+        Self::SaleaeBinary,
+        Self::LogicCsv,
+        Self::Dsl,
+        Self::Samples,
+    ];
 
-    /// `at`, `pcap`, `pcapng`, `saleae` or `raw`.
+    /// `at`, `pcap`, `pcapng`, `saleae`, `raw`, `sr`, `vcd`, `saleae-bin`, `logic-csv`, `dsl` or `samples`.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Dsl => "dsl",
+            Self::LogicCsv => "logic-csv",
             Self::Pcap => "pcap",
             Self::Pcapng => "pcapng",
             Self::Raw => "raw",
             Self::Saleae => "saleae",
+            Self::SaleaeBinary => "saleae-bin",
+            Self::Samples => "samples",
+            Self::Sigrok => "sr",
             Self::Transcript => "at",
+            Self::Vcd => "vcd",
         }
+    }
+
+    /// Whether it holds the levels of lines, from which bytes must be recovered.
+    pub const fn is_levels(self) -> bool {
+        matches!(self, Self::Dsl | Self::LogicCsv | Self::SaleaeBinary | Self::Samples | Self::Sigrok | Self::Vcd)
     }
 }
 
@@ -140,7 +196,7 @@ impl fmt::Display for Format {
 
 /// A name that is no format's.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("unknown capture format `{0}`: expected at, pcap, pcapng, saleae or raw")]
+#[error("unknown capture format `{name}`: expected one of {all}", name = .0, all = Format::ALL.map(Format::as_str).join(", "))]
 pub struct UnknownFormat(pub String);
 
 impl FromStr for Format {
@@ -168,12 +224,19 @@ pub struct Meta {
     /// False where the order of host's against module's bytes is not in the recording but inferred (two raw files,
     /// a table that is not in order of time): no rule that needs this order may accuse.
     pub ordered: bool,
+    /// The host's lines are known only as the module repeats them: a terminal log. Where the echo is off they are missing.
+    pub echoes: bool,
+    /// How many conversations it holds; `None` where that shows only when it is read.
+    pub sessions: Option<u32>,
 }
 
 impl Meta {
     /// Of a recording that says nothing of itself.
     pub const fn new(format: Format) -> Self {
-        Self { format, headers: Vec::new(), notes: Vec::new(), epoch: None, ordered: true }
+        // One line, or one interface, is one conversation.
+        let alone = matches!(format, Format::Pcap | Format::Raw | Format::Transcript);
+        let sessions = if alone { Some(1) } else { None };
+        Self { format, headers: Vec::new(), notes: Vec::new(), epoch: None, ordered: true, echoes: false, sessions }
     }
 
     /// The value of the first header with this key.
@@ -205,6 +268,13 @@ pub struct Options {
     /// The analyzer (Saleae) or the number of the interface (pcapng without direction) that recorded the host's
     /// line, where the content does not show it.
     pub host: Option<String>,
+    /// Samples in a second, of bare samples and of recordings of logic levels that do not tell it.
+    pub samplerate: Option<u64>,
+    /// Bytes of a sample, 1 to 8, of bare samples and of recordings that have lost it.
+    pub unit_size: Option<u8>,
+    /// What is known of the serial lines of a recording of logic levels, as [`crate::uart::settings`] reads it:
+    /// `host=D0,module=D1,baud=115200,format=8n1,invert`.
+    pub uart: Option<String>,
 }
 
 /// A stream of chunks out of a recording.
@@ -217,6 +287,11 @@ pub trait Reader: Send {
 
     /// What is known of the recording so far.
     fn meta(&self) -> &Meta;
+
+    /// Bytes of the recording that were read so far.
+    fn position(&self) -> u64 {
+        0
+    }
 }
 
 /// A chunk that owns its bytes: what format readers fill, again and again.
@@ -227,11 +302,23 @@ struct Record {
     time: Option<Time>,
     bytes: Vec<u8>,
     faults: Vec<Fault>,
+    /// Line, column, and length of the head, as in [`Place`].
+    place: Option<(u64, u64, usize)>,
+    /// The line's text.
+    text: Vec<u8>,
 }
 
 impl Record {
     const fn new() -> Self {
-        Self { session: 0, from: Sender::Host, time: None, bytes: Vec::new(), faults: Vec::new() }
+        Self {
+            session: 0,
+            from: Sender::Host,
+            time: None,
+            bytes: Vec::new(),
+            faults: Vec::new(),
+            place: None,
+            text: Vec::new(),
+        }
     }
 
     /// Back to an empty one of the host with no time; keeps the buffers.
@@ -241,10 +328,14 @@ impl Record {
         self.time = None;
         self.bytes.clear();
         self.faults.clear();
+        self.place = None;
+        self.text.clear();
     }
 
     fn chunk(&self) -> Chunk<'_> {
-        Chunk { session: self.session, from: self.from, time: self.time, bytes: &self.bytes, faults: &self.faults }
+        let place = self.place.map(|(line, column, head)| Place { line, column, text: &self.text, head });
+        let Self { session, from, time, .. } = *self;
+        Chunk { session, from, time, bytes: &self.bytes, faults: &self.faults, place }
     }
 }
 
@@ -309,36 +400,103 @@ impl Reader for Stream {
         }
     }
 
+    fn position(&self) -> u64 {
+        self.inner.offset()
+    }
+
     fn meta(&self) -> &Meta {
         self.inner.meta()
     }
 }
 
-/// Opens a recording; `name` is what messages call it.
+/// Opens a recording that is read once from its start; `name` is what messages call it.
 ///
-/// The format is found out by content unless `options` names it. Nothing is sought: a pipe is as good as a file.
+/// The format is found out by content unless `options` names it. A pipe is as good as a file.
 ///
 /// # Errors
 /// An input that is empty or cut off ahead of its first record ([`CaptureError::is_damage`]), one that is in no
 /// known format or carries no serial line, and a choice in `options` that the recording does not have.
 pub fn open(name: &str, input: Box<dyn Read + Send>, options: &Options) -> Result<Box<dyn Reader>, CaptureError> {
-    let mut source = Source::new(name, input);
+    open_input(name, Input::Stream(input), options)
+}
+
+/// Opens a file, or a folder that holds one recording in several files; messages call it by its path.
+///
+/// # Errors
+/// As [`open`], and if there is no such file.
+pub fn open_path(path: &Path, options: &Options) -> Result<Box<dyn Reader>, CaptureError> {
+    open_input(&path.display().to_string(), Input::of_path(path)?, options)
+}
+
+/// Opens a recording; `name` is what messages call it.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_input(name: &str, input: Input, options: &Options) -> Result<Box<dyn Reader>, CaptureError> {
+    let (format, source) = match identify(name, input, options)? {
+        Found::Bytes(format, source) => (format, source),
+        Found::Levels(recording) => {
+            let lines = logic::lines::Conversations::open(name, recording.open(options)?, options)?;
+            return Ok(Stream::boxed(name, Box::new(lines)));
+        }
+    };
+    let inner: Box<dyn Pull> = match format {
+        Format::Pcap => packets::Packets::open(pcap::PcapPackets::open(source)?, options)?,
+        Format::Pcapng => packets::Packets::open(pcapng::PcapngPackets::open(source)?, options)?,
+        Format::Saleae => Box::new(saleae::Tables::open(source, options)?),
+        Format::Transcript => Box::new(transcript::Transcript::open(source)?),
+        _ => raw::open(source, options)?,
+    };
+    Ok(Stream::boxed(name, inner))
+}
+
+/// A recording whose format is known.
+enum Found {
+    Bytes(Format, Source),
+    Levels(logic::Recording),
+}
+
+/// Tells the format of an input.
+fn identify(name: &str, input: Input, options: &Options) -> Result<Found, CaptureError> {
+    let zipped = options.format.is_none_or(|format| matches!(format, Format::Sigrok | Format::Dsl)) && !options.mixed;
+    let mut source = match input {
+        Input::Files(files) => {
+            let sources = files.into_iter().map(|(name, input)| Source::new(&name, input)).collect();
+            return Ok(Found::Levels(logic::Recording::Files(sources)));
+        }
+        Input::File(mut file) => {
+            let head = logic::peek(name, file.as_mut(), logic::zip::LOCAL.len())?;
+            if zipped && (head == logic::zip::LOCAL || options.format.is_some()) && !head.is_empty() {
+                return Ok(Found::Levels(logic::open_zip(name, file, options.format)?));
+            }
+            Source::new(name, Box::new(file))
+        }
+        Input::Stream(input) => Source::new(name, input),
+    };
+    let head = source.fill(logic::zip::LOCAL.len())?;
+    if zipped && (head.starts_with(logic::zip::LOCAL) || options.format.is_some()) && !head.is_empty() {
+        let file = logic::spool(source)?;
+        return Ok(Found::Levels(logic::open_zip(name, file, options.format)?));
+    }
     let format = match options.format {
         Some(format) => format,
         None if options.mixed => Format::Raw,
-        None => detect::detect_source(&mut source)?,
+        None => match (detect::detect_source(&mut source), options.samplerate, options.unit_size) {
+            // Whoever says how wide a sample is, or how fast they come where nothing else is known, has samples.
+            (Ok(Format::Raw), Some(_), Some(_)) | (Err(CaptureError::Unrecognised { .. }), Some(_), _) => {
+                Format::Samples
+            }
+            (format, ..) => format?,
+        },
     };
     if source.fill(1)?.is_empty() {
         return Err(source.damaged("empty: no record"));
     }
-    let inner: Box<dyn Pull> = match format {
-        Format::Pcap => packets::Packets::open(pcap::PcapPackets::open(source)?, options)?,
-        Format::Pcapng => packets::Packets::open(pcapng::PcapngPackets::open(source)?, options)?,
-        Format::Raw => raw::open(source, options)?,
-        Format::Saleae => Box::new(saleae::Tables::open(source, options)?),
-        Format::Transcript => Box::new(transcript::Transcript::open(source)?),
-    };
-    Ok(Stream::boxed(name, inner))
+    Ok(if format.is_levels() {
+        Found::Levels(logic::Recording::One(format, source))
+    } else {
+        Found::Bytes(format, source)
+    })
 }
 
 /// A named input of [`open_pair`].

@@ -1,10 +1,11 @@
 //! Raw bytes: one file a direction, or one terminal log in which commands show as echoes.
 //!
-//! No byte is taken for anything but a byte of the line: stamps and prefixes that a terminal program adds are not
-//! removed, since payload may look the same. There is no clock.
+//! No byte is taken for anything but a byte of the line, and there is no clock; logs of terminal programs that put stamps
+//! ahead of each line are [`super::terminal`]'s.
 
 use super::direction::{Evidence, LONGEST_LINE, LOOK_AHEAD, is_command, is_turn};
 use super::source::Source;
+use super::terminal::{Form, Terminal};
 use super::{CaptureError, Format, MAX_CHUNK, Meta, Options, Pull, Record};
 use crate::Sender;
 
@@ -12,6 +13,9 @@ use crate::Sender;
 /// that it looks like.
 pub(super) fn open(mut source: Source, options: &Options) -> Result<Box<dyn Pull>, CaptureError> {
     let head = source.fill(LOOK_AHEAD)?;
+    if let Some(form) = Form::of(head) {
+        return Ok(Box::new(Terminal::new(source, form)));
+    }
     let mut evidence = Evidence::default();
     evidence.feed(head.get(..head.len().min(LOOK_AHEAD)).unwrap_or_default());
     evidence.finish();
@@ -20,6 +24,7 @@ pub(super) fn open(mut source: Source, options: &Options) -> Result<Box<dyn Pull
         if !options.mixed {
             meta.note("read as a terminal log: lines that look like commands are the host's, all else is the module's");
         }
+        meta.echoes = true;
         return Ok(Box::new(Mixed { source, meta, host_line: false, fresh: true }));
     }
     let from = if evidence.commands > 0 { Sender::Host } else { Sender::Module };

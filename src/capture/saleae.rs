@@ -69,7 +69,7 @@ impl Table {
 }
 
 /// Splits a row of comma-separated values; a quote that nobody closes is a character.
-fn split(line: &str) -> Vec<Cow<'_, str>> {
+pub(super) fn split(line: &str) -> Vec<Cow<'_, str>> {
     let mut fields = Vec::with_capacity(8);
     let mut rest = line;
     loop {
@@ -203,7 +203,7 @@ fn named(cell: &str) -> Option<u8> {
 }
 
 /// Reads a time: seconds with or without a sign, or a date of ISO 8601; in nanoseconds, and whether it is since 1970.
-fn moment(cell: &str) -> Option<(i128, bool)> {
+pub(super) fn moment(cell: &str) -> Option<(i128, bool)> {
     let cell = cell.trim();
     if cell.contains('T') {
         return date(cell).map(|nanos| (nanos, true));

@@ -3,11 +3,104 @@
 //! Holds what was asked for and no more than twice that. An input that fails is one that ends, with the failure told
 //! in place of the damage: so all that came before it is read.
 
-use std::io::{self, Read};
+use std::fs::{self, File};
+use std::io::{self, Read, Seek};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::CaptureError;
+use super::logic::saleae_bin;
+use super::{CaptureError, Named};
 use crate::Time;
+
+/// An input that can be sought.
+pub trait ReadSeek: Read + Seek + Send {}
+
+impl<T: Read + Seek + Send> ReadSeek for T {}
+
+/// What a recording is read from.
+pub enum Input {
+    /// One that can be sought, such as a file.
+    File(Box<dyn ReadSeek>),
+    /// Several that are one recording: the channels of Saleae's binary export.
+    Files(Vec<Named>),
+    /// One that is read once from its start, such as a pipe.
+    Stream(Box<dyn Read + Send>),
+}
+
+impl Input {
+    /// Of a file, a pipe, or a folder of binary exports of Saleae's Logic.
+    ///
+    /// # Errors
+    /// It cannot be opened, or the folder holds no such export.
+    pub fn of_path(path: &Path) -> Result<Self, CaptureError> {
+        let name = path.display().to_string();
+        let failed = |source| CaptureError::Open { file: name.clone(), source };
+        let kind = fs::metadata(path).map_err(failed)?;
+        if kind.is_dir() {
+            return Self::of_folder(path);
+        }
+        let file = File::open(path).map_err(failed)?;
+        Ok(if kind.is_file() { Self::File(Box::new(file)) } else { Self::Stream(Box::new(file)) })
+    }
+
+    /// Of files that are the channels of one recording.
+    ///
+    /// # Errors
+    /// One of them cannot be opened.
+    pub fn of_files<'a>(paths: impl IntoIterator<Item = &'a Path>) -> Result<Self, CaptureError> {
+        let open = |path: &Path| {
+            let name = path.display().to_string();
+            match File::open(path) {
+                Ok(file) => Ok((name, Box::new(file) as Box<dyn Read + Send>)),
+                Err(source) => Err(CaptureError::Open { file: name, source }),
+            }
+        };
+        Ok(Self::Files(paths.into_iter().map(open).collect::<Result<_, _>>()?))
+    }
+
+    fn of_folder(path: &Path) -> Result<Self, CaptureError> {
+        let name = path.display().to_string();
+        let failed = |source| CaptureError::Open { file: name.clone(), source };
+        let mut paths: Vec<PathBuf> = Vec::new();
+        for entry in fs::read_dir(path).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            if paths.len() < saleae_bin::MOST && is_export(&path) {
+                paths.push(path);
+            }
+        }
+        if paths.is_empty() {
+            let what = "a folder without binary exports of Saleae's Logic 2; name the recordings in it".to_owned();
+            return Err(CaptureError::Unrecognised { file: name, what });
+        }
+        paths.sort_by_cached_key(|path| natural(&path.to_string_lossy()));
+        Self::of_files(paths.iter().map(PathBuf::as_path))
+    }
+}
+
+/// Whether a file is a binary export of Saleae's Logic 2: several of a folder are one recording ([`Input::of_files`]).
+pub fn is_export(path: &Path) -> bool {
+    let starts = || -> io::Result<bool> {
+        let mut head = Vec::new();
+        File::open(path)?.take(saleae_bin::MAGIC.len() as u64).read_to_end(&mut head)?;
+        Ok(head == saleae_bin::MAGIC)
+    };
+    path.is_file() && starts().unwrap_or(false)
+}
+
+/// Sorts `digital_10` behind `digital_9`.
+fn natural(name: &str) -> Vec<(String, u64)> {
+    let mut parts = Vec::new();
+    let mut rest = name;
+    while !rest.is_empty() {
+        let text = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+        let (text, after) = rest.split_at_checked(text).unwrap_or((rest, ""));
+        let digits = after.find(|c: char| !c.is_ascii_digit()).unwrap_or(after.len());
+        let (digits, after) = after.split_at_checked(digits).unwrap_or((after, ""));
+        parts.push((text.to_owned(), digits.parse().unwrap_or(0)));
+        rest = after;
+    }
+    parts
+}
 
 /// Room for small reads; grows with what is asked for.
 const ROOM: usize = 128 * 1024;

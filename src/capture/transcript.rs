@@ -148,8 +148,8 @@ impl Transcript {
         CaptureError::Transcript { file: self.source.file().to_owned(), line: self.line, column, expected }
     }
 
-    /// Reads a record's head; `None` at the end of the file.
-    fn next_head(&mut self) -> Result<Option<(Head, u64)>, CaptureError> {
+    /// Reads a record's head, and appends it to `text`; `None` at the end of the file.
+    fn next_head(&mut self, text: &mut Vec<u8>) -> Result<Option<(Head, u64)>, CaptureError> {
         let mut unused = Vec::new();
         while self.source.fill(1)?.first() == Some(&b'#') {
             self.comment(&mut unused, 0)?;
@@ -176,6 +176,7 @@ impl Transcript {
         let line = line.get(..end.unwrap_or(line.len())).unwrap_or_default();
         match head(line) {
             Ok(head) => {
+                text.extend_from_slice(line.get(..head.len).unwrap_or_default());
                 self.source.consume(head.len);
                 Ok(Some((head, head.len as u64)))
             }
@@ -195,12 +196,14 @@ impl Pull for Transcript {
         }
         let (head, column) = match self.inside.take() {
             Some(inside) => inside,
-            None => match self.next_head()? {
+            None => match self.next_head(&mut out.text)? {
                 Some(inside) => inside,
                 None => return Ok(false),
             },
         };
         (out.from, out.time) = (head.from, head.time);
+        let ahead = out.text.len();
+        out.place = Some((self.line, if ahead > 0 { 1 } else { column + 1 }, ahead));
 
         let mut searched = 0;
         let end = loop {
@@ -222,6 +225,7 @@ impl Pull for Transcript {
         // A piece ends neither in an escape nor ahead of a LF that makes its CR a line end.
         let text = text.strip_suffix(b"\r").unwrap_or(text);
         let mut used = text.len();
+        out.text.extend_from_slice(text);
         if let Err(bad) = unescape(text, &mut out.bytes) {
             let rest = text.get(bad.at..).unwrap_or_default();
             let open = matches!(rest, [b'\\'] | [b'\\', b'x'])

@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use super::{CaptureError, Chunk, Format, Meta, Output, Reader};
+use super::{LineOptions, line_writer};
 use super::{PcapWriter, PcapngWriter, TranscriptWriter};
 
 /// A recording that is written.
@@ -39,9 +40,8 @@ pub fn writer(format: Format, out: Output) -> Result<Box<dyn Writer>, CaptureErr
         Format::Pcap => Ok(Box::new(PcapWriter::new(out))),
         Format::Pcapng => Ok(Box::new(PcapngWriter::new(out))),
         Format::Transcript => Ok(Box::new(TranscriptWriter::new(out))),
-        Format::Raw | Format::Saleae => {
-            Err(CaptureError::Unwritable { format, what: "it is only read; write at, pcap or pcapng" })
-        }
+        Format::Sigrok | Format::Vcd => line_writer(format, out, &LineOptions::default()),
+        _ => Err(CaptureError::Unwritable { format, what: "it is only read; write at, pcap, pcapng, sr or vcd" }),
     }
 }
 

@@ -44,8 +44,20 @@ impl Clock {
 
     /// The time of a tick, rounded down to nanoseconds; the last time there is for one beyond it.
     pub fn time(self, tick: u64) -> Time {
-        let nanos = u128::from(tick) * u128::from(self.secs) * 1_000_000_000 / u128::from(self.ticks.max(1));
+        let ticks = self.ticks.max(1);
+        // Nearly always it fits, and the wide division costs as much as a byte's recovery.
+        if let Some(nanos) = self.secs.checked_mul(1_000_000_000).and_then(|nanos| nanos.checked_mul(tick)) {
+            return Time::from_nanos(nanos / ticks);
+        }
+        let nanos = u128::from(tick) * u128::from(self.secs) * 1_000_000_000 / u128::from(ticks);
         Time::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    }
+
+    /// The first tick that is not before a time; the last one there is for a time beyond it.
+    pub fn tick(self, time: Time) -> u64 {
+        let unit = 1_000_000_000 * u128::from(self.secs.max(1));
+        let tick = (u128::from(time.as_nanos()) * u128::from(self.ticks)).div_ceil(unit);
+        u64::try_from(tick).unwrap_or(u64::MAX)
     }
 }
 
