@@ -342,3 +342,72 @@ fn sent(path: &Path, sender: Sender) -> Vec<u8> {
     }
     bytes
 }
+
+/// A recording of two lines: the second one speaks up long after the first.
+fn two_sessions(path: &Path) {
+    use atscope::capture::{Chunk, Format, Meta, Writer, writer};
+    let mut writer: Box<dyn Writer> = writer(Format::Pcapng, Box::new(fs::File::create(path).unwrap())).unwrap();
+    writer.start(&Meta::new(Format::Pcapng)).unwrap();
+    for number in 0..9000_u64 {
+        let session = u32::from(number > 8000);
+        let (from, bytes) =
+            if number % 2 == 0 { (Sender::Host, "AT+CWMODE?\r\n") } else { (Sender::Module, "\r\nOK\r\n") };
+        let time = Some(atscope::Time::from_millis(number));
+        let chunk = Chunk { session, from, time, bytes: bytes.as_bytes(), faults: &[], place: None };
+        writer.chunk(&chunk).unwrap();
+    }
+    writer.finish().unwrap();
+}
+
+#[test]
+fn all_lines_of_several_sessions_carry_their_number() {
+    let path = folder("sessions").join("two.pcapng");
+    two_sessions(&path);
+    let path = path.to_str().unwrap();
+    let lines = json_lines(&run(&["decode", "-d", "esp-at", "--format", "jsonl", path]).stdout);
+    assert!(lines.len() > 9000);
+    let of = |number| lines.iter().filter(|line| line["session"] == number).count();
+    assert_eq!(of(0) + of(1), lines.len());
+    let alone = json_lines(&run(&["decode", "-d", "esp-at", "--format", "jsonl", "--select", "1", path]).stdout);
+    assert!(alone.len() > 900 && alone.iter().all(|line| line.get("session").is_none()));
+}
+
+#[test]
+fn findings_of_a_transcript_name_line_and_column() {
+    let path = folder("places").join("boot.at");
+    let text = "\u{FEFF}# dialect: esp-at\r\n@0.1 > AT\\x2BCWMODE=\r\n@0.2 > \\x37\\r\\n\r\n# note\r\n@0.3 < \\r\\nERROR\\r\\n\r\n";
+    fs::write(&path, text).unwrap();
+    let path = path.to_str().unwrap();
+    let lines = json_lines(&run(&["check", "--format", "jsonl", path]).stdout);
+    assert_eq!(
+        (&lines[0]["rule"], &lines[0]["line"], &lines[0]["column"]),
+        (&"param-range".into(), &3.into(), &8.into())
+    );
+    let shown = run(&["check", path]).stdout;
+    assert!(shown.contains("boot.at:3:8 (host, byte 10)\n 3 | @0.2 > \\x37\\r\\n\n   |        ^^^^\n"), "{shown}");
+    let decoded = run(&["decode", path]).stdout;
+    assert!(decoded.contains("boot.at:3:8 (host, byte 10)"), "{decoded}");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_prints_what_is_there() {
+    use std::io::Write;
+    let mut child = atscope(&["decode", "-d", "esp-at", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(b"@0.1 > AT\\r\\n\n@0.2 < \\r\\nOK\\r\\n\n").unwrap();
+    stdin.flush().unwrap();
+    // The input stays open: only the interrupt can end it. It may come before the program listens to it.
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    assert!(std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let done = child.wait_with_output().unwrap();
+    assert_eq!(done.status.code(), Some(130));
+    let text = String::from_utf8(done.stdout).unwrap();
+    assert!(text.contains("OK  after 100 ms") && text.contains("2 events, 1 exchange"), "{text}");
+    drop(stdin);
+}

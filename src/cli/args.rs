@@ -11,12 +11,14 @@ use crate::Time;
 use crate::capture::Format as CaptureFormat;
 use crate::check::{Rule, Severity};
 use crate::session::EventKind;
+use crate::uart;
 
 const AFTER: &str = "\
 Exit status:
-  0  fine
-  1  check found something at or above --fail-on
-  2  bad usage, unreadable or damaged input
+  0    fine
+  1    check found something at or above --fail-on
+  2    bad usage, unreadable or damaged input
+  130  interrupted: what was read up to there is printed
 
 Examples:
   atscope decode boot.at
@@ -75,6 +77,8 @@ pub enum Command {
     Check(Box<Check>),
     /// Turn a recording into another format
     Convert(Convert),
+    /// Show the lines of a recording of logic levels: who speaks on them, at what speed, how sure that is
+    Lines(Lines),
     /// Show what is known of a dialect
     #[command(subcommand)]
     Catalog(Catalog),
@@ -90,7 +94,8 @@ pub enum Command {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Input")]
 pub struct Input {
-    /// Recordings: transcript, pcap, pcapng, Saleae table or raw bytes; `-` is standard input
+    /// Recordings: transcript, pcap, pcapng, Saleae table, raw bytes, or logic levels (.sr, VCD, Saleae binary or CSV, .dsl);
+    /// `-` is standard input
     #[arg(value_name = "CAPTURE", value_hint = ValueHint::FilePath, required_unless_present_any = ["host", "module"])]
     pub captures: Vec<PathBuf>,
     /// Raw bytes that the host sent
@@ -111,6 +116,17 @@ pub struct Input {
     /// Which analyzer or interface recorded the host, where the content does not show it
     #[arg(long, value_name = "NAME")]
     pub host_line: Option<String>,
+    /// Logic levels: what is known of the lines, the rest is found out: host=D0,module=D1,baud=115200,format=8n1,invert
+    ///
+    /// Any part may be given alone; several conversations stand behind one another with a `;` in between.
+    #[arg(long, value_name = "SETTINGS", value_parser = uart)]
+    pub uart: Option<String>,
+    /// Bare samples of logic levels, or a recording that does not say it: samples in a second, such as 24MHz
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    pub samplerate: Option<u64>,
+    /// Bare samples of logic levels: bytes of a sample
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u8).range(1..=8))]
+    pub unit_size: Option<u8>,
 }
 
 /// What the recordings are held against.
@@ -219,9 +235,50 @@ pub struct Convert {
     /// Where to write; `-` is standard output
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: PathBuf,
-    /// Format to write, where the name of FILE does not tell: at, pcap or pcapng
-    #[arg(long, value_name = "FORMAT", value_parser = PossibleValuesParser::new(["at", "pcap", "pcapng"]))]
+    /// Format to write, where the name of FILE does not tell: at, pcap, pcapng, sr or vcd
+    #[arg(long, value_name = "FORMAT", value_parser = PossibleValuesParser::new(["at", "pcap", "pcapng", "sr", "vcd"]))]
     pub to: Option<String>,
+    /// How the lines of .sr and .vcd are written.
+    #[command(flatten)]
+    pub lines: Written,
+}
+
+/// How bytes are put on lines.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Logic levels written (.sr, .vcd)")]
+pub struct Written {
+    /// Bits in a second, of both lines
+    #[arg(long, value_name = "BAUD", default_value_t = 115_200.0, value_parser = baud)]
+    pub baud: f64,
+    /// Data bits, parity (n, o, e, m, s) and stop bits
+    #[arg(long, value_name = "FORMAT", default_value = "8n1")]
+    pub line_format: uart::Format,
+    /// Samples in a second [default: 1MHz, or eight samples a bit]
+    #[arg(long, value_name = "RATE", value_parser = rate)]
+    pub write_rate: Option<u64>,
+    /// How much too fast (or, below 0, too slow) the lines are, in per cent
+    #[arg(long, value_name = "PERCENT", default_value_t = 0.0, allow_negative_numbers = true, value_parser = percent)]
+    pub drift: f64,
+    /// How far a change may be from its time, in per cent of a bit
+    #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = percent)]
+    pub jitter: f64,
+    /// Share of the bits with a glitch in them, in per cent
+    #[arg(long, value_name = "PERCENT", default_value_t = 0.0, value_parser = percent)]
+    pub glitches: f64,
+    /// Seed of jitter and glitches
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+}
+
+/// `atscope lines`.
+#[derive(Debug, Args)]
+pub struct Lines {
+    /// The recordings.
+    #[command(flatten)]
+    pub input: Input,
+    /// Output format
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub format: Format,
 }
 
 /// `atscope catalog`.
@@ -331,6 +388,27 @@ pub(super) fn limit(text: &str) -> Result<usize, String> {
         "all" => Ok(usize::MAX),
         _ => text.parse().map_err(|_| "expected a number of bytes, or `all`".to_owned()),
     }
+}
+
+/// Samples in a second.
+fn rate(text: &str) -> Result<u64, String> {
+    crate::capture::parse_rate(text)
+        .ok_or_else(|| "expected samples in a second, such as 24MHz, 500k or 1000000".to_owned())
+}
+
+fn baud(text: &str) -> Result<f64, String> {
+    let baud = text.parse().ok().filter(|baud| (1.0..=1e9).contains(baud));
+    baud.ok_or_else(|| "expected bits in a second, such as 115200".to_owned())
+}
+
+fn percent(text: &str) -> Result<f64, String> {
+    let percent = text.trim_end_matches('%').parse().ok().filter(|percent| (-100.0..=100.0).contains(percent));
+    percent.ok_or_else(|| "expected a share in per cent, such as 2.5".to_owned())
+}
+
+/// Settings of lines, as they are: only their form is looked at, since the recording's lines are not known yet.
+fn uart(text: &str) -> Result<String, String> {
+    uart::settings(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
 }
 
 /// Seconds, or a number with `us`, `ms`, `s` or `min` behind it.

@@ -18,12 +18,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
-use toml::Spanned;
-use toml::de::{DeTable, DeValue};
 
 use super::args::{FailOn, Format, limit};
 use super::failure::{Failure, suggestion};
 use super::levels::Levels;
+use crate::catalog::tree::{Tree, Value};
 use crate::check::Rule;
 
 /// The file that is looked for in the working folder.
@@ -61,19 +60,19 @@ impl Config {
             let line = 1 + text.bytes().take(at).filter(|&byte| byte == b'\n').count();
             format!("{}:{line}", file.display())
         };
-        let table = DeTable::parse(text)
-            .map_err(|error| format!("{}: {}", place(error.span().map_or(0, |span| span.start)), error.message()))?;
+        let tree = Tree::parse(text).map_err(|wrong| format!("{}: {}", place(wrong.at), wrong.message))?;
         let mut config = Self::default();
-        for (key, value) in table.into_inner() {
-            let at = if KEYS.contains(&key.get_ref().as_ref()) { value.span().start } else { key.span().start };
-            let folder = file.parent().unwrap_or(Path::new(""));
-            config.set(key.get_ref(), &value, folder).map_err(|message| format!("{}: {message}", place(at)))?;
+        let folder = file.parent().unwrap_or(Path::new(""));
+        if let Value::Table(keys) = tree.root().value() {
+            for (key, at, value) in keys {
+                let at = if KEYS.contains(&key) { value.at() } else { at };
+                config.set(key, &value.value(), folder).map_err(|message| format!("{}: {message}", place(at)))?;
+            }
         }
         Ok(config)
     }
 
-    fn set(&mut self, key: &str, value: &Spanned<DeValue<'_>>, folder: &Path) -> Result<(), String> {
-        let value = value.get_ref();
+    fn set(&mut self, key: &str, value: &Value<'_>, folder: &Path) -> Result<(), String> {
         match key {
             "allow" | "deny" => {
                 for name in texts(key, value)? {
@@ -97,14 +96,14 @@ impl Config {
             "fail-on" => self.fail_on = Some(choice(key, value)?),
             "format" => self.format = Some(choice(key, value)?),
             "from-boot" => match value {
-                DeValue::Boolean(flag) => self.from_boot = *flag,
+                Value::Flag(flag) => self.from_boot = *flag,
                 other => return Err(mismatch(key, other, "true or false")),
             },
             "model" => self.model = Some(text(key, value)?),
             "payload" => {
                 let text = match value {
-                    DeValue::Integer(number) => number.as_str().to_owned(),
-                    DeValue::String(text) => text.to_string(),
+                    Value::Int(Some(number)) => number.to_string(),
+                    Value::Text(text) => (*text).to_owned(),
                     other => return Err(mismatch(key, other, "a number of bytes, or \"all\"")),
                 };
                 self.payload = Some(limit(&text).map_err(|message| format!("`payload`: {message}"))?);
@@ -118,22 +117,22 @@ impl Config {
     }
 }
 
-fn text(key: &str, value: &DeValue<'_>) -> Result<String, String> {
+fn text(key: &str, value: &Value<'_>) -> Result<String, String> {
     match value {
-        DeValue::String(text) => Ok(text.to_string()),
+        Value::Text(text) => Ok((*text).to_owned()),
         other => Err(mismatch(key, other, "a string")),
     }
 }
 
 /// A list of strings, or one alone.
-fn texts(key: &str, value: &DeValue<'_>) -> Result<Vec<String>, String> {
+fn texts(key: &str, value: &Value<'_>) -> Result<Vec<String>, String> {
     match value {
-        DeValue::Array(items) => items.iter().map(|item| text(key, item.get_ref())).collect(),
+        Value::Array(items) => items.clone().map(|item| text(key, &item.value())).collect(),
         one => Ok(vec![text(key, one)?]),
     }
 }
 
-fn choice<T: ValueEnum>(key: &str, value: &DeValue<'_>) -> Result<T, String> {
+fn choice<T: ValueEnum>(key: &str, value: &Value<'_>) -> Result<T, String> {
     let name = text(key, value)?;
     T::from_str(&name, false).map_err(|_| {
         let names: Vec<String> = T::value_variants()
@@ -144,14 +143,14 @@ fn choice<T: ValueEnum>(key: &str, value: &DeValue<'_>) -> Result<T, String> {
     })
 }
 
-fn mismatch(key: &str, found: &DeValue<'_>, expected: &str) -> String {
+fn mismatch(key: &str, found: &Value<'_>, expected: &str) -> String {
     let found = match found {
-        DeValue::String(_) => "a string",
-        DeValue::Integer(_) | DeValue::Float(_) => "a number",
-        DeValue::Boolean(_) => "true or false",
-        DeValue::Datetime(_) => "a date",
-        DeValue::Array(_) => "a list",
-        DeValue::Table(_) => "a table",
+        Value::Text(_) => "a string",
+        Value::Int(_) | Value::Float(_) => "a number",
+        Value::Flag(_) => "true or false",
+        Value::Date => "a date",
+        Value::Array(_) => "a list",
+        Value::Table(_) => "a table",
     };
     format!("`{key}` is {found}, expected {expected}")
 }

@@ -9,7 +9,8 @@ use super::failure::Failure;
 use super::input::{Recording, Refused};
 use super::out::Out;
 use super::{FAILED, FINE};
-use crate::capture::{self, CaptureError, Format, Output};
+use crate::capture::{self, CaptureError, Format, LineOptions, Output, level_writer, line_writer};
+use crate::uart::{Disturbance, Levels};
 
 /// Reads the recording to its end and writes it.
 pub(super) fn convert(args: &Convert, out: &Out) -> Result<u8, Failure> {
@@ -18,13 +19,20 @@ pub(super) fn convert(args: &Convert, out: &Out) -> Result<u8, Failure> {
         return Err(Failure::said("convert takes one recording"));
     };
     let format = format(args)?;
+    if format.is_levels()
+        && let Some(status) = levels(args, recording, format, out)?
+    {
+        return Ok(status);
+    }
     let mut reader = match recording.open(&args.input) {
         Ok(reader) => reader,
         Err(Refused::Damaged(error)) => return Err(Failure::Said(error.to_string())),
         Err(Refused::Unreadable(message)) => return Err(Failure::Said(message)),
     };
-    let mut writer =
-        capture::writer(format, output(recording, &args.output)?).map_err(|error| failure(&error, args))?;
+    let target = output(recording, &args.output)?;
+    let writer =
+        if format.is_levels() { line_writer(format, target, &written(args)) } else { capture::writer(format, target) };
+    let mut writer = writer.map_err(|error| failure(&error, args))?;
     let result = capture::convert(reader.as_mut(), writer.as_mut());
     for note in &reader.meta().notes {
         out.note(&format!("{}: {note}", recording.name()));
@@ -43,6 +51,69 @@ pub(super) fn convert(args: &Convert, out: &Out) -> Result<u8, Failure> {
     }
 }
 
+/// Levels into another form of levels, without a look at what they mean; `None` if the recording holds bytes.
+fn levels(args: &Convert, recording: &Recording<'_>, format: Format, out: &Out) -> Result<Option<u8>, Failure> {
+    // A pipe can be read once: whether it holds levels would be asked in vain.
+    if recording.size().is_none() {
+        return Ok(None);
+    }
+    let mut reader = match recording.levels(&args.input) {
+        Ok(reader) => reader,
+        Err(_) => return Ok(None),
+    };
+    let write = |error: &CaptureError| failure(error, args);
+    let target = output(recording, &args.output)?;
+    let mut writer = level_writer(format, target, args.lines.write_rate).map_err(|error| write(&error))?;
+    writer.start(reader.channels()).map_err(|error| write(&error))?;
+    let mut stretch = Levels::new(reader.channels().len());
+    let mut changes = 0;
+    let damage = loop {
+        stretch.clear();
+        match reader.read(&mut stretch) {
+            Ok(true) => {
+                changes += stretch.changes.iter().map(Vec::len).sum::<usize>();
+                writer.levels(&stretch).map_err(|error| write(&error))?;
+            }
+            Ok(false) => break None,
+            Err(error) => break Some(error),
+        }
+    };
+    writer.finish().map_err(|error| write(&error))?;
+    for note in &reader.meta().notes {
+        out.note(&format!("{}: {note}", recording.name()));
+    }
+    match damage {
+        None => {
+            let channels = reader.channels().len();
+            out.note(&format!("{}: {format}, {channels} lines, {changes} changes", args.output.display()));
+            Ok(Some(FINE))
+        }
+        Some(error) => {
+            out.error(&format!("{error}; what came before it is written"));
+            Ok(Some(FAILED))
+        }
+    }
+}
+
+/// How the lines are to be written.
+fn written(args: &Convert) -> LineOptions {
+    /// Glitches are shorter than what a receiver's filter lets pass.
+    const GLITCH: f64 = 0.1;
+    let lines = &args.lines;
+    LineOptions {
+        samplerate: lines.write_rate,
+        baud: lines.baud,
+        format: lines.line_format,
+        disturbance: Disturbance {
+            speed: lines.drift / 100.0,
+            jitter: lines.jitter / 100.0,
+            glitches: lines.glitches / 100.0,
+            glitch_width: GLITCH,
+            seed: lines.seed,
+        },
+    }
+}
+
 /// The format as given, else after the output's name.
 fn format(args: &Convert) -> Result<Format, Failure> {
     if let Some(format) = args.to.as_ref().and_then(|name| name.parse().ok()) {
@@ -53,8 +124,10 @@ fn format(args: &Convert) -> Result<Format, Failure> {
         "at" | "txt" => Ok(Format::Transcript),
         "pcap" | "cap" => Ok(Format::Pcap),
         "pcapng" | "ntar" => Ok(Format::Pcapng),
+        "sr" => Ok(Format::Sigrok),
+        "vcd" => Ok(Format::Vcd),
         _ => Err(Failure::Said(format!(
-            "{}: the name does not tell the format; say it with --to at, pcap or pcapng",
+            "{}: the name does not tell the format; say it with --to at, pcap, pcapng, sr or vcd",
             args.output.display()
         ))),
     }

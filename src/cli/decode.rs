@@ -6,10 +6,11 @@ use super::dialect::Catalogs;
 use super::failure::Failure;
 use super::filter::Filter;
 use super::input::{Recording, Refused};
+use super::interrupt::{self, INTERRUPTED};
 use super::out::Out;
 use super::session::{Header, Session, Settings, Shared, Show, What};
 use super::{FAILED, FINE, FOUND};
-use crate::capture::{CaptureError, Reader};
+use crate::capture::{CaptureError, Format as CaptureFormat, Reader};
 use crate::report::text::{self, Options, Shape};
 
 /// Bytes of a payload that are shown if nothing else is said.
@@ -32,7 +33,11 @@ pub(super) fn decode(args: Decode, config: Config, out: &mut Out) -> Result<u8, 
     let format = args.format.or(config.format).unwrap_or_default();
     let mut run = Run::new(args.dialect, config, Show { what, filter, format, text })?;
     run.all(&args.input, out)?;
-    Ok(if run.failed { FAILED } else { FINE })
+    Ok(match run.end() {
+        _ if interrupt::asked() => INTERRUPTED,
+        (true, _) => FAILED,
+        _ => FINE,
+    })
 }
 
 /// `atscope check`.
@@ -43,9 +48,10 @@ pub(super) fn check(args: Check, config: Config, out: &mut Out) -> Result<u8, Fa
     let show = Show { what: What::Findings, filter: Filter::default(), format, text };
     let mut run = Run::new(args.dialect, config, show)?;
     run.all(&args.input, out)?;
-    Ok(match run {
-        Run { failed: true, .. } => FAILED,
-        Run { findings, .. } if fail_on.fails(findings) => FOUND,
+    Ok(match run.end() {
+        _ if interrupt::asked() => INTERRUPTED,
+        (true, _) => FAILED,
+        (_, findings) if fail_on.fails(findings) => FOUND,
         _ => FINE,
     })
 }
@@ -85,7 +91,11 @@ impl Run {
     fn all(&mut self, input: &Input, out: &mut Out) -> Result<(), Failure> {
         let recordings = input.recordings()?;
         self.several = recordings.len() > 1;
+        interrupt::watch();
         for recording in &recordings {
+            if interrupt::asked() {
+                break;
+            }
             match self.one(recording, input, out) {
                 Ok(()) => {}
                 Err(Failure::Said(message)) if self.several => {
@@ -98,6 +108,15 @@ impl Run {
             }
         }
         Ok(())
+    }
+
+    /// Whether some input failed, and the findings.
+    ///
+    /// Leaves the catalogs as they are: the process ends, and taking them apart takes longer than many a recording.
+    fn end(self) -> (bool, [u64; 3]) {
+        let Self { catalogs, failed, findings, .. } = self;
+        std::mem::forget(catalogs);
+        (failed, findings)
     }
 
     /// Names the recording that comes, where there are several and its events are shown.
@@ -116,7 +135,11 @@ impl Run {
         match recording.open(input) {
             Ok(mut reader) => {
                 self.heading(&name, out);
-                self.read(&name, reader.as_mut(), out)
+                let several = is_several(recording, input, reader.as_ref());
+                out.begin(&name, recording.size(), self.settings.show.what == What::Events);
+                let result = self.read(&name, reader.as_mut(), several, out);
+                out.end();
+                result
             }
             Err(Refused::Unreadable(message)) => Err(Failure::Said(message)),
             Err(Refused::Damaged(error)) => {
@@ -125,14 +148,20 @@ impl Run {
                 let header = Header::default();
                 let Self { settings, catalogs, first, .. } = self;
                 let shared = &mut Shared { settings, catalogs, out, file: &name, first: *first, header: &header };
-                let findings = Session::new(0, false, shared).finish(Some(&damage(&error, &name)), shared)?;
+                let findings = Session::new(0, Some(false), shared).finish(Some(&damage(&error, &name)), shared)?;
                 self.count(findings);
                 Ok(())
             }
         }
     }
 
-    fn read(&mut self, name: &str, reader: &mut dyn Reader, out: &mut Out) -> Result<(), Failure> {
+    fn read(
+        &mut self,
+        name: &str,
+        reader: &mut dyn Reader,
+        several: Option<bool>,
+        out: &mut Out,
+    ) -> Result<(), Failure> {
         let Self { settings, catalogs, first, .. } = self;
         let header = Header::new(reader.meta());
         let said = notes(name, reader, 0, out);
@@ -140,6 +169,10 @@ impl Run {
         let mut sessions: Vec<Session> = Vec::new();
         let (mut latest, mut left_out) = (0, false);
         let error = loop {
+            if interrupt::asked() {
+                break None;
+            }
+            shared.out.at(reader.position());
             let chunk = match reader.next_chunk() {
                 Ok(Some(chunk)) => chunk,
                 Ok(None) => break None,
@@ -155,7 +188,8 @@ impl Run {
                     if let [alone] = sessions.as_mut_slice() {
                         alone.not_alone();
                     }
-                    sessions.push(Session::new(chunk.session, !sessions.is_empty(), &shared));
+                    let several = if sessions.is_empty() { several } else { Some(true) };
+                    sessions.push(Session::new(chunk.session, several, &shared));
                     sessions.len() - 1
                 }
             };
@@ -165,9 +199,12 @@ impl Run {
         };
         let is_readable = error.as_ref().is_none_or(CaptureError::is_damage);
         if sessions.is_empty() && is_readable {
-            sessions.push(Session::new(0, false, &shared));
+            sessions.push(Session::new(0, Some(false), &shared));
         }
         notes(name, reader, said, shared.out);
+        if interrupt::asked() {
+            shared.out.warning(&format!("{name}: interrupted; what was read up to here is shown"));
+        }
         if left_out {
             shared
                 .out
@@ -193,6 +230,29 @@ impl Run {
             *sum += count;
         }
     }
+}
+
+/// Whether a recording holds several conversations; `None` where that cannot be told ahead of them.
+///
+/// Every line that is printed of such a recording carries their numbers. A file whose format does not tell is read
+/// up to its second conversation first.
+fn is_several(recording: &Recording<'_>, input: &Input, reader: &dyn Reader) -> Option<bool> {
+    let meta = reader.meta();
+    if let Some(sessions) = meta.sessions {
+        return Some(sessions > 1);
+    }
+    recording.size().filter(|_| matches!(meta.format, CaptureFormat::Pcapng | CaptureFormat::Saleae))?;
+    let mut reader = recording.open(input).ok()?;
+    let mut first = None;
+    while let Ok(Some(chunk)) = reader.next_chunk() {
+        if *first.get_or_insert(chunk.session) != chunk.session {
+            return Some(true);
+        }
+        if interrupt::asked() {
+            return None;
+        }
+    }
+    Some(false)
 }
 
 /// What is damaged, without the file's name: findings have it already.

@@ -1,17 +1,20 @@
 //! Opens recordings as the arguments say.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::Path;
 
 use super::args::Input;
 use super::failure::Failure;
-use crate::capture::{self, CaptureError, Format, Reader};
+use super::interrupt::Stdin;
+use crate::capture::{self, CaptureError, Format, LevelReader, Reader, is_export};
 
 /// A recording that is to be read, and what it is called.
 pub(super) enum Recording<'a> {
-    /// A file, or standard input.
+    /// A file, a folder that is one recording, or standard input.
     One(&'a Path),
+    /// Files of one folder that are the channels of one recording.
+    Channels(Vec<&'a Path>),
     /// Both lines as raw bytes, or one of them.
     Pair(Option<&'a Path>, Option<&'a Path>),
 }
@@ -37,13 +40,35 @@ impl Input {
         if self.captures.iter().filter(|path| is_stdin(path)).count() > 1 {
             return Err(Failure::said("standard input (`-`) can be read once only"));
         }
-        Ok(self.captures.iter().map(|path| Recording::One(path)).collect())
+        let mut recordings: Vec<Recording<'_>> = Vec::new();
+        let several = self.captures.len() > 1;
+        for path in &self.captures {
+            match recordings.last_mut() {
+                // What one analyzer recorded stands in one folder, a file a channel.
+                Some(Recording::Channels(files))
+                    if files.first().is_some_and(|first| first.parent() == path.parent()) && is_export(path) =>
+                {
+                    files.push(path);
+                }
+                _ if several && is_export(path) => recordings.push(Recording::Channels(vec![path])),
+                _ => recordings.push(Recording::One(path)),
+            }
+        }
+        Ok(recordings)
     }
 
-    fn options(&self) -> capture::Options {
+    pub(super) fn options(&self) -> capture::Options {
         // The parser of the arguments knows the formats: a name is always one of them.
         let format = self.input.as_ref().and_then(|name| name.parse::<Format>().ok());
-        capture::Options { format, mixed: self.mixed, select: self.select.clone(), host: self.host_line.clone() }
+        capture::Options {
+            format,
+            mixed: self.mixed,
+            select: self.select.clone(),
+            host: self.host_line.clone(),
+            samplerate: self.samplerate,
+            unit_size: self.unit_size,
+            uart: self.uart.clone(),
+        }
     }
 }
 
@@ -53,6 +78,11 @@ impl Recording<'_> {
         let one = |path: &Path| path.display().to_string();
         match self {
             Self::One(path) => one(path),
+            Self::Channels(files) => match files.as_slice() {
+                [] => "-".to_owned(),
+                [path] => one(path),
+                [first, .., last] => format!("{}…{}", one(first), one(last)),
+            },
             Self::Pair(Some(host), Some(module)) => format!("{}+{}", one(host), one(module)),
             Self::Pair(Some(path), None) | Self::Pair(None, Some(path)) => one(path),
             Self::Pair(None, None) => "-".to_owned(),
@@ -61,28 +91,60 @@ impl Recording<'_> {
 
     /// The files that it is made of.
     pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
-        let (one, two) = match *self {
-            Self::One(path) => (Some(path), None),
-            Self::Pair(host, module) => (host, module),
+        let (channels, one, two) = match self {
+            Self::Channels(files) => (files.as_slice(), None, None),
+            Self::One(path) => (&[][..], Some(*path), None),
+            Self::Pair(host, module) => (&[][..], *host, *module),
         };
-        one.into_iter().chain(two).filter(|path| !is_stdin(path))
+        channels.iter().copied().chain(one).chain(two).filter(|path| !is_stdin(path))
+    }
+
+    /// The sizes of its files together; `None` where one of them is a pipe, which can be read once only.
+    pub(super) fn size(&self) -> Option<u64> {
+        let piped = match self {
+            Self::One(path) => is_stdin(path),
+            Self::Channels(_) => false,
+            Self::Pair(host, module) => [host, module].into_iter().flatten().any(|path| is_stdin(path)),
+        };
+        let size = |path: &Path| path.metadata().ok().filter(fs::Metadata::is_file).map(|file| file.len());
+        if piped { None } else { self.files().map(size).sum() }
+    }
+
+    /// The levels of the recording's lines.
+    pub(super) fn levels(&self, input: &Input) -> Result<Box<dyn LevelReader>, Refused> {
+        let files = match self {
+            Self::One(path) if is_stdin(path) => Ok(capture::Input::Stream(Box::new(Stdin::new()))),
+            Self::One(path) => capture::Input::of_path(path),
+            Self::Channels(files) => capture::Input::of_files(files.iter().copied()),
+            Self::Pair(..) => {
+                return Err(Refused::Unreadable("--host and --module are bytes, no logic levels".to_owned()));
+            }
+        };
+        let opened = files.and_then(|files| capture::open_levels(&self.name(), files, &input.options()));
+        opened.map_err(Refused::from)
     }
 
     pub(super) fn open(&self, input: &Input) -> Result<Box<dyn Reader>, Refused> {
         let opened = match self {
-            Self::One(path) => capture::open(&self.name(), bytes(path)?, &input.options()),
+            Self::One(path) if is_stdin(path) => capture::open("-", Box::new(Stdin::new()), &input.options()),
+            Self::One(path) => capture::open_path(path, &input.options()),
+            Self::Channels(files) => capture::Input::of_files(files.iter().copied())
+                .and_then(|files| capture::open_input(&self.name(), files, &input.options())),
             Self::Pair(host, module) => {
-                let named = |path: &Path| Ok((path.display().to_string(), bytes(path)?));
+                let named =
+                    |path: &Path| -> Result<capture::Named, Refused> { Ok((path.display().to_string(), bytes(path)?)) };
                 let host = host.map(named).transpose()?;
                 let module = module.map(named).transpose()?;
                 capture::open_pair(host, module)
             }
         };
-        opened.map_err(
-            |error| {
-                if error.is_damage() { Refused::Damaged(error) } else { Refused::Unreadable(error.to_string()) }
-            },
-        )
+        opened.map_err(Refused::from)
+    }
+}
+
+impl From<CaptureError> for Refused {
+    fn from(error: CaptureError) -> Self {
+        if error.is_damage() { Self::Damaged(error) } else { Self::Unreadable(error.to_string()) }
     }
 }
 
@@ -92,7 +154,7 @@ fn is_stdin(path: &Path) -> bool {
 
 fn bytes(path: &Path) -> Result<Box<dyn Read + Send>, Refused> {
     if is_stdin(path) {
-        return Ok(Box::new(io::stdin()));
+        return Ok(Box::new(Stdin::new()));
     }
     match File::open(path) {
         Ok(file) => Ok(Box::new(file)),

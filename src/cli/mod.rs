@@ -12,10 +12,13 @@ mod explain;
 mod failure;
 mod filter;
 mod input;
+mod interrupt;
 mod levels;
+mod lines;
 mod manual;
 mod out;
 mod printer;
+mod progress;
 mod session;
 
 use std::io::Write;
@@ -71,6 +74,7 @@ fn dispatch(cli: Cli, rules: Vec<(Rule, bool)>, out: &mut Out) -> Result<u8, Fai
         Command::Decode(args) => decode::decode(*args, config()?, out),
         Command::Check(args) => decode::check(*args, config()?, out),
         Command::Convert(args) => convert::convert(&args, out),
+        Command::Lines(args) => lines::lines(&args, out),
         Command::Catalog(args) => catalog::catalog(args, out),
         Command::Explain(args) => explain::explain(args.rule.as_deref(), out),
         Command::Completions(args) => manual::completions(args.shell, out),

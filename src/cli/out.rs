@@ -9,6 +9,7 @@ use anstream::{AutoStream, ColorChoice};
 
 use super::args::Color;
 use super::failure::Failure;
+use super::progress::Progress;
 use crate::report::Style;
 
 /// Output is written when so much has come together.
@@ -26,6 +27,7 @@ pub(super) struct Out {
     stdout: Box<dyn Write>,
     color: ColorChoice,
     terminal: bool,
+    progress: Option<Progress>,
 }
 
 impl Out {
@@ -47,7 +49,7 @@ impl Out {
         let stdout: Box<dyn Write> =
             if colored { Box::new(AutoStream::new(stdout.lock(), choice)) } else { Box::new(stdout.lock()) };
         let style = Style { color: colored, width: width.unwrap_or(COLUMNS).clamp(60, 240) };
-        Self { buffer: Vec::with_capacity(2 * ENOUGH), style, stdout, color, terminal }
+        Self { buffer: Vec::with_capacity(2 * ENOUGH), style, stdout, color, terminal, progress: None }
     }
 
     /// Writes the buffer if there is enough in it, or somebody looks on.
@@ -57,9 +59,33 @@ impl Out {
 
     /// Writes the buffer.
     pub(super) fn flush(&mut self) -> Result<(), Failure> {
-        let result = self.stdout.write_all(&self.buffer).and_then(|()| self.stdout.flush());
+        let Self { stdout, buffer, progress, .. } = self;
+        let mut write = || stdout.write_all(buffer).and_then(|()| stdout.flush());
+        let result = match progress {
+            Some(progress) if self.terminal && !buffer.is_empty() => progress.aside(write),
+            _ => write(),
+        };
         self.buffer.clear();
         result.map_err(|error| Failure::writing(&error))
+    }
+
+    /// Begins to show how far a recording is read, if somebody looks on; `events`: they are printed as they are read,
+    /// and show it themselves on a terminal.
+    pub(super) fn begin(&mut self, name: &str, size: Option<u64>, events: bool) {
+        let seen = io::stderr().is_terminal() && !(self.terminal && events);
+        self.progress = size.filter(|_| seen).map(|size| Progress::new(name, size));
+    }
+
+    /// The recording is read up to here.
+    pub(super) fn at(&mut self, position: u64) {
+        if let Some(progress) = &mut self.progress {
+            progress.at(position);
+        }
+    }
+
+    /// The recording is read.
+    pub(super) fn end(&mut self) {
+        self.progress = None;
     }
 
     /// Says what went wrong.
@@ -78,13 +104,17 @@ impl Out {
     }
 
     fn say(&self, what: &str, style: anstyle::Style, message: &str) {
-        let mut stderr = AutoStream::new(io::stderr().lock(), self.color);
+        let mut stderr = AutoStream::new(io::stderr(), self.color);
         // File names and headers may hold anything: no control character reaches the terminal.
         let text: String = message
             .chars()
             .map(|c| if c.is_control() && c != '\n' { char::REPLACEMENT_CHARACTER } else { c })
             .collect();
         // There is nowhere left to tell that this failed.
-        let _ = writeln!(stderr, "{style}{what}{style:#}: {text}");
+        let mut write = || drop(writeln!(stderr, "{style}{what}{style:#}: {text}"));
+        match &self.progress {
+            Some(progress) => progress.aside(write),
+            None => write(),
+        }
     }
 }

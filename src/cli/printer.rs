@@ -2,9 +2,12 @@
 
 use super::args::Format;
 use super::session::{Settings, Shared, What};
+use crate::Sender;
+use crate::capture;
 use crate::check::{Finding, Rule, Severity, Sink};
 use crate::report::Totals;
 use crate::report::jsonl::JsonLines;
+use crate::report::places::Places;
 use crate::report::stats::Stats;
 use crate::report::text::Text;
 use crate::session::Event;
@@ -21,7 +24,7 @@ pub(super) struct Printer {
 }
 
 enum Form {
-    Jsonl(JsonLines),
+    Jsonl(JsonLines, Places),
     Text(Box<Text>),
 }
 
@@ -30,7 +33,7 @@ impl Printer {
     pub(super) fn new(shared: &Shared<'_>, session: Option<u32>) -> Self {
         let (file, settings) = (shared.file, shared.settings);
         let form = match settings.show.format {
-            Format::Jsonl => Form::Jsonl(JsonLines::new(file, session)),
+            Format::Jsonl => Form::Jsonl(JsonLines::new(file, session), Places::default()),
             Format::Text => {
                 let mut text = Text::new(file, session, settings.show.text);
                 if !shared.first {
@@ -46,16 +49,24 @@ impl Printer {
     /// From here on the recording has several sessions, and this is the one with that number.
     pub(super) fn number(&mut self, session: u32) {
         match &mut self.form {
-            Form::Jsonl(lines) => lines.set_session(Some(session)),
+            Form::Jsonl(lines, _) => lines.set_session(Some(session)),
             Form::Text(text) => text.set_session(session),
         }
         self.session = Some(session);
     }
 
+    /// Notes where the next bytes of a sender stand in the file; to be called ahead of their events.
+    pub(super) fn chunk(&mut self, from: Sender, len: usize, place: Option<&capture::Place<'_>>) {
+        match &mut self.form {
+            Form::Jsonl(_, places) => places.chunk(from, len, place),
+            Form::Text(text) => text.chunk(from, len, place),
+        }
+    }
+
     /// Prints the totals.
     pub(super) fn finish(&mut self, out: &mut Vec<u8>, totals: &Totals, settings: &Settings) {
         match &mut self.form {
-            Form::Jsonl(lines) => lines.summary(out, totals, self.stats.as_ref()),
+            Form::Jsonl(lines, _) => lines.summary(out, totals, self.stats.as_ref()),
             Form::Text(text) => {
                 if let Some(stats) = &self.stats {
                     stats.text(out, settings.show.text.style);
@@ -88,8 +99,12 @@ impl Sink for Tap<'_> {
             self.printer.shown.note(event.seq, shown);
         }
         match &mut self.printer.form {
-            Form::Jsonl(lines) if shown && self.settings.show.what == What::Events => lines.event(self.out, event),
-            Form::Jsonl(_) => {}
+            Form::Jsonl(lines, places) => {
+                places.event(event);
+                if shown && self.settings.show.what == What::Events {
+                    lines.event(self.out, event);
+                }
+            }
             Form::Text(text) => text.event(self.out, event, shown),
         }
     }
@@ -110,7 +125,7 @@ impl Sink for Tap<'_> {
             return;
         }
         match &mut self.printer.form {
-            Form::Jsonl(lines) => lines.finding(self.out, finding, severity),
+            Form::Jsonl(lines, places) => lines.finding_at(self.out, finding, severity, places.of(finding)),
             Form::Text(text) => text.finding(self.out, finding, severity),
         }
     }

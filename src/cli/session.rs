@@ -1,6 +1,7 @@
 //! One conversation of a recording: finds its dialect, runs the analyzer, prints what it says.
 //!
-//! Where the dialect is to be told from traffic, the first chunks are held back: at most [`LOOK_AHEAD`] bytes of them.
+//! Where the dialect is to be told from traffic, or a second conversation may come, the first chunks are held back: at
+//! most [`LOOK_AHEAD`] bytes of them.
 
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use super::filter::Filter;
 use super::levels::Levels;
 use super::out::Out;
 use super::printer::{Printer, Tap};
-use crate::capture::{Chunk, Fault, FaultKind, Meta};
+use crate::capture::{Chunk, Fault, FaultKind, Meta, Place};
 use crate::check::{Analyzer, Options, Rule};
 use crate::report::Totals;
 use crate::report::text;
@@ -58,6 +59,7 @@ pub(super) struct Header {
     model: Option<String>,
     from_boot: bool,
     unordered: bool,
+    echoes: bool,
 }
 
 impl Header {
@@ -68,6 +70,7 @@ impl Header {
             model: header("model"),
             from_boot: meta.header("start") == Some("boot"),
             unordered: !meta.ordered,
+            echoes: meta.echoes,
         }
     }
 }
@@ -77,6 +80,8 @@ pub(super) struct Session {
     /// Its number in the recording.
     pub(super) number: u32,
     state: State,
+    /// It is not known yet whether there are others.
+    open: bool,
     printer: Printer,
 }
 
@@ -104,6 +109,20 @@ struct Record {
     time: Option<Time>,
     len: usize,
     faults: Vec<(usize, Rule)>,
+    /// Line, column, head and text.
+    place: Option<(u64, u64, usize, Box<[u8]>)>,
+}
+
+impl Record {
+    fn new(chunk: &Chunk<'_>) -> Self {
+        let place = chunk.place.map(|place| (place.line, place.column, place.head, place.text.into()));
+        let faults = faults(chunk.faults).collect();
+        Self { from: chunk.from, time: chunk.time, len: chunk.bytes.len(), faults, place }
+    }
+
+    fn place(&self) -> Option<Place<'_>> {
+        self.place.as_ref().map(|&(line, column, head, ref text)| Place { line, column, text, head })
+    }
 }
 
 impl LookAhead {
@@ -135,30 +154,34 @@ pub(super) struct Shared<'a> {
 }
 
 impl Session {
-    /// The session of that number; `several`: the recording has others.
-    pub(super) fn new(number: u32, several: bool, shared: &Shared<'_>) -> Self {
-        let printer = Printer::new(shared, several.then_some(number));
-        Self { number, state: State::Looking(LookAhead::default()), printer }
+    /// The session of that number; `several`: whether the recording has others, if that is known.
+    pub(super) fn new(number: u32, several: Option<bool>, shared: &Shared<'_>) -> Self {
+        let printer = Printer::new(shared, (several == Some(true)).then_some(number));
+        Self { number, state: State::Looking(LookAhead::default()), open: several.is_none(), printer }
     }
 
     /// From here on the recording has several sessions.
     pub(super) fn not_alone(&mut self) {
         self.printer.number(self.number);
+        self.open = false;
     }
 
     /// Takes the next chunk.
     pub(super) fn chunk(&mut self, chunk: &Chunk<'_>, shared: &mut Shared<'_>) -> Result<(), Failure> {
         if let State::Looking(ahead) = &mut self.state {
             let named = shared.settings.dialect.is_some() || shared.header.dialect.is_some();
-            if !named && ahead.bytes.len() + chunk.bytes.len() <= LOOK_AHEAD && ahead.records.len() < LOOK_AHEAD {
+            if (!named || self.open)
+                && ahead.bytes.len() + chunk.bytes.len() <= LOOK_AHEAD
+                && ahead.records.len() < LOOK_AHEAD
+            {
                 ahead.bytes.extend_from_slice(chunk.bytes);
-                let faults = faults(chunk.faults).collect();
-                ahead.records.push(Record { from: chunk.from, time: chunk.time, len: chunk.bytes.len(), faults });
+                ahead.records.push(Record::new(chunk));
                 return Ok(());
             }
             self.decide(Some(chunk), shared)?;
         }
         let faults: Vec<_> = faults(chunk.faults).collect();
+        self.printer.chunk(chunk.from, chunk.bytes.len(), chunk.place.as_ref());
         self.push(chunk.from, chunk.time, chunk.bytes, &faults, shared);
         shared.out.settle()
     }
@@ -210,10 +233,17 @@ impl Session {
         let model = model.map(|name| dialect::model(&choice.catalog, name)).transpose();
         let model = model.map_err(|failure| failure.within(shared.file))?;
         let from_boot = shared.settings.from_boot || shared.header.from_boot;
-        let options = Options { model: model.clone(), from_boot, unordered: shared.header.unordered };
+        let options = Options {
+            model: model.clone(),
+            from_boot,
+            unordered: shared.header.unordered,
+            echoes: shared.header.echoes,
+        };
         let analyzer = Analyzer::new(Arc::clone(&choice.catalog), options);
         self.state = State::Running(Box::new(Running { analyzer, dialect, model }));
-        for (Record { from, time, faults, .. }, bytes) in ahead.chunks() {
+        for (record, bytes) in ahead.chunks() {
+            let Record { from, time, faults, .. } = record;
+            self.printer.chunk(*from, bytes.len(), record.place().as_ref());
             self.push(*from, *time, bytes, faults, shared);
             shared.out.settle()?;
         }

@@ -1,44 +1,68 @@
 //! Durations for people: three digits that count, and the unit that fits.
 
-use std::fmt;
+use super::json::{padded, unsigned};
 
-/// Shows a duration of so many nanoseconds: `850 ns`, `12.5 ms`, `1.20 s`, `2 min 05 s`, `3 h 05 min`.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Shown {
-    nanos: u64,
-    gap: &'static str,
+/// Appends a duration of so many nanoseconds: `850 ns`, `12.5 ms`, `1.20 s`, `2 min 05 s`, `3 h 05 min`.
+pub(super) fn spaced(out: &mut Vec<u8>, nanos: u64) {
+    write(out, nanos, b" ");
 }
 
-/// With a blank between number and unit.
-pub(super) const fn spaced(nanos: u64) -> Shown {
-    Shown { nanos, gap: " " }
+/// As [`spaced`], without blanks, for columns.
+pub(super) fn tight(out: &mut Vec<u8>, nanos: u64) {
+    write(out, nanos, b"");
 }
 
-/// Without blanks, for columns.
-pub(super) const fn tight(nanos: u64) -> Shown {
-    Shown { nanos, gap: "" }
-}
-
-impl fmt::Display for Shown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const UNITS: [(u64, &str); 4] = [(1, "ns"), (1_000, "µs"), (1_000_000, "ms"), (1_000_000_000, "s")];
-        let Self { nanos, gap } = *self;
-        let secs = nanos / 1_000_000_000;
-        match secs {
-            3600.. => return write!(f, "{}{gap}h{gap}{:02}{gap}min", secs / 3600, secs / 60 % 60),
-            60.. => return write!(f, "{}{gap}min{gap}{:02}{gap}s", secs / 60, secs % 60),
-            _ if nanos == 0 => return write!(f, "0{gap}s"),
-            _ => {}
+fn write(out: &mut Vec<u8>, nanos: u64, gap: &[u8]) {
+    let two = |out: &mut Vec<u8>, number: u64, unit: &[u8]| {
+        padded(out, number, 2);
+        put(out, &[gap, unit]);
+    };
+    let secs = nanos / 1_000_000_000;
+    match secs {
+        3600.. => {
+            unsigned(out, secs / 3600);
+            put(out, &[gap, b"h", gap]);
+            return two(out, secs / 60 % 60, b"min");
         }
-        let (unit, name) = UNITS.into_iter().rev().find(|&(unit, _)| nanos >= unit).unwrap_or((1, "ns"));
-        let (whole, rest) = (nanos / unit, nanos % unit);
-        match whole {
-            _ if unit == 1 => write!(f, "{whole}{gap}{name}"),
-            100.. => write!(f, "{whole}{gap}{name}"),
-            10.. => write!(f, "{whole}.{}{gap}{name}", rest * 10 / unit),
-            _ => write!(f, "{whole}.{:02}{gap}{name}", rest * 100 / unit),
+        60.. => {
+            unsigned(out, secs / 60);
+            put(out, &[gap, b"min", gap]);
+            return two(out, secs % 60, b"s");
+        }
+        _ if nanos == 0 => return put(out, &[b"0", gap, b"s"]),
+        _ => {}
+    }
+    match nanos {
+        1_000_000_000.. => short(out, secs, nanos % 1_000_000_000 / 10_000_000, gap, b"s"),
+        1_000_000.. => short(out, nanos / 1_000_000, nanos % 1_000_000 / 10_000, gap, b"ms"),
+        1_000.. => short(out, nanos / 1_000, nanos % 1_000 / 10, gap, "µs".as_bytes()),
+        _ => {
+            unsigned(out, nanos);
+            put(out, &[gap, b"ns"]);
         }
     }
+}
+
+/// Three digits that count, of a number and its hundredths.
+fn short(out: &mut Vec<u8>, whole: u64, hundredths: u64, gap: &[u8], unit: &[u8]) {
+    unsigned(out, whole);
+    match whole {
+        100.. => {}
+        10.. => {
+            out.push(b'.');
+            unsigned(out, hundredths / 10);
+        }
+        _ => {
+            out.push(b'.');
+            padded(out, hundredths, 2);
+        }
+    }
+    put(out, &[gap, unit]);
+}
+
+#[inline]
+fn put(out: &mut Vec<u8>, parts: &[&[u8]]) {
+    parts.iter().for_each(|part| out.extend_from_slice(part));
 }
 
 #[cfg(test)]
@@ -58,8 +82,12 @@ mod tests {
             (125_000_000_000, "2 min 05 s"),
             (11_100_000_000_000, "3 h 05 min"),
         ] {
-            assert_eq!(spaced(nanos).to_string(), shown);
+            let mut out = Vec::new();
+            spaced(&mut out, nanos);
+            assert_eq!(out, shown.as_bytes());
         }
-        assert_eq!(tight(125_000_000_000).to_string(), "2min05s");
+        let mut out = Vec::new();
+        tight(&mut out, 125_000_000_000);
+        assert_eq!(out, b"2min05s");
     }
 }

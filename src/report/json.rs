@@ -106,6 +106,20 @@ pub(super) fn time(out: &mut Vec<u8>, time: Option<Time>) {
     }
 }
 
+/// Appends decimal seconds with six digits behind the point, cut, not rounded.
+pub(super) fn micros(out: &mut Vec<u8>, time: Time) {
+    unsigned(out, time.as_nanos() / 1_000_000_000);
+    out.push(b'.');
+    let digits = eight_digits((time.as_nanos() % 1_000_000_000 / 10) as u32);
+    word(out, digits | ZEROS, 6);
+}
+
+/// Appends the last `count` digits of a number, at most eight, zeros ahead included.
+pub(super) fn padded(out: &mut Vec<u8>, number: u64, count: usize) {
+    let digits = eight_digits((number % EIGHT) as u32) | ZEROS;
+    word(out, digits >> (8 * (8 - count.clamp(1, 8))), count.clamp(1, 8));
+}
+
 /// Appends text of our own as a string.
 pub(super) fn text(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
@@ -229,7 +243,7 @@ fn plain<'a>(out: &mut Vec<u8>, bytes: &'a [u8]) -> &'a [u8] {
 
 /// Up to seven bytes as a word, the first one lowest, zeros behind them: its two halves may overlap.
 #[inline]
-fn short(bytes: &[u8]) -> u64 {
+pub(super) fn short(bytes: &[u8]) -> u64 {
     if let (Some(head), Some(tail)) = (bytes.first_chunk(), bytes.last_chunk()) {
         u64::from(u32::from_le_bytes(*head)) | u64::from(u32::from_le_bytes(*tail)) << (8 * (bytes.len() - 4))
     } else if let (Some(head), Some(tail)) = (bytes.first_chunk(), bytes.last_chunk()) {

@@ -73,6 +73,11 @@ impl JsonLines {
 
     /// Appends a finding's line.
     pub fn finding(&self, out: &mut Vec<u8>, finding: &Finding, severity: Severity) {
+        self.finding_at(out, finding, severity, None);
+    }
+
+    /// As [`finding`](Self::finding), with line and column of the file, where that is text.
+    pub fn finding_at(&self, out: &mut Vec<u8>, finding: &Finding, severity: Severity, place: Option<(u64, u64)>) {
         start(out, "finding", &self.file, self.session);
         out.extend_from_slice(b",\"seq\":");
         json::optional(out, finding.seq);
@@ -88,6 +93,12 @@ impl JsonLines {
         json::text(out, &finding.message);
         out.extend_from_slice(b",\"cite\":");
         optional_text(out, finding.cite.as_deref());
+        if let Some((line, column)) = place {
+            out.extend_from_slice(b",\"line\":");
+            json::unsigned(out, line);
+            out.extend_from_slice(b",\"column\":");
+            json::unsigned(out, column);
+        }
         out.extend_from_slice(b"}\n");
     }
 

@@ -1,11 +1,11 @@
 //! Writes text with styles and columns: knows where it stands, wraps between units, never inside an escape.
 
 use std::fmt;
-use std::io::{Cursor, Write};
+use std::io::Write;
 
 use anstyle::AnsiColor;
 
-use super::units::{Unit, Units, text_units, units};
+use super::units::{Unit, Units, plain_len, text_units, units};
 use crate::Sender;
 
 /// How text is written: colours, and columns to a line.
@@ -99,9 +99,33 @@ impl<'o> Pen<'o> {
 
     /// Text of our own, one column a character.
     pub(super) fn put(&mut self, ink: Ink, text: &str) {
+        self.bytes(ink, text.as_bytes());
+    }
+
+    /// As [`put`](Self::put), of bytes that are text.
+    pub(super) fn bytes(&mut self, ink: Ink, text: &[u8]) {
+        self.sized(ink, text, columns(text));
+    }
+
+    /// As [`bytes`](Self::bytes), of ASCII that prints.
+    #[inline]
+    pub(super) fn ascii(&mut self, ink: Ink, text: &[u8]) {
+        debug_assert!(plain_len(text) == text.len(), "{}", text.escape_ascii());
+        self.sized(ink, text, text.len());
+    }
+
+    /// As [`ascii`](Self::ascii), so that it ends at a column.
+    pub(super) fn ascii_right(&mut self, ink: Ink, column: usize, text: &[u8]) {
+        self.to(column.saturating_sub(text.len()));
+        self.ascii(ink, text);
+    }
+
+    /// As [`bytes`](Self::bytes), of so many columns.
+    #[inline]
+    fn sized(&mut self, ink: Ink, text: &[u8], columns: usize) {
         self.open(ink);
-        self.out.extend_from_slice(text.as_bytes());
-        self.column += columns(text.as_bytes());
+        self.out.extend_from_slice(text);
+        self.column += columns;
         self.close(ink);
     }
 
@@ -115,33 +139,25 @@ impl<'o> Pen<'o> {
         self.close(ink);
     }
 
-    /// As [`print`](Self::print), so that it ends at a column; such a text has at most 64 bytes.
-    pub(super) fn right(&mut self, ink: Ink, column: usize, text: fmt::Arguments<'_>) {
-        let mut buffer = [0; 64];
-        let mut cursor = Cursor::new(buffer.as_mut_slice());
-        // What does not fit is cut off.
-        let _ = cursor.write_fmt(text);
-        let len = cursor.position() as usize;
-        let text = buffer.get(..len).unwrap_or_default();
-        self.to(column.saturating_sub(columns(text)));
-        self.open(ink);
-        self.out.extend_from_slice(text);
-        self.column += columns(text);
-        self.close(ink);
+    /// As [`bytes`](Self::bytes), so that it ends at a column.
+    pub(super) fn right(&mut self, ink: Ink, column: usize, text: &[u8]) {
+        let columns = columns(text);
+        self.to(column.saturating_sub(columns));
+        self.sized(ink, text, columns);
     }
 
     /// Text of our own, in words that wrap.
     pub(super) fn words(&mut self, ink: Ink, text: &str) {
         let mut current = None;
         for (at, word) in text.split(' ').enumerate() {
-            let width = text_units(word).map(|unit| unit.width).sum::<usize>();
+            let width = text_units(word.as_bytes()).map(|unit| unit.width).sum::<usize>();
             if at > 0 && (width < self.room() || width > self.span()) {
                 self.unit(&mut current, ink, &Unit::BLANK);
             } else if at > 0 {
                 self.close_if(current.take());
                 self.wrap();
             }
-            self.run(&mut current, ink, text_units(word));
+            self.run(&mut current, ink, text_units(word.as_bytes()));
         }
         self.close_if(current);
     }
@@ -160,14 +176,33 @@ impl<'o> Pen<'o> {
     }
 
     pub(super) fn blanks(&mut self, count: usize) {
-        self.out.resize(self.out.len() + count, b' ');
+        const FEW: &[u8; 16] = b"                ";
+        match FEW.get(..count) {
+            // A copy of fixed size is no call.
+            Some(_) => {
+                let end = self.out.len() + count;
+                self.out.extend_from_slice(FEW);
+                self.out.truncate(end);
+            }
+            None => self.out.resize(self.out.len() + count, b' '),
+        }
         self.column += count;
     }
 
     /// Bytes off the wire, escapes dimmed, wrapped where the line is full.
     pub(super) fn wire(&mut self, ink: Ink, bytes: &[u8]) {
+        if bytes.len() <= self.room() && plain_len(bytes) == bytes.len() {
+            return self.sized(ink, bytes, bytes.len());
+        }
         let mut current = None;
         self.run(&mut current, ink, units(bytes));
+        self.close_if(current);
+    }
+
+    /// As [`wire`](Self::wire), for text that has its escapes already.
+    pub(super) fn escaped(&mut self, ink: Ink, text: &[u8]) {
+        let mut current = None;
+        self.run(&mut current, ink, text_units(text));
         self.close_if(current);
     }
 
@@ -233,13 +268,19 @@ impl<'o> Pen<'o> {
         self.column = 0;
     }
 
+    #[inline]
     fn open(&mut self, ink: Ink) {
         if self.style.color && ink != Ink::Plain {
-            // Writing to a Vec cannot fail.
-            let _ = write!(self.out, "{}", ink.style().render());
+            self.color(ink);
         }
     }
 
+    fn color(&mut self, ink: Ink) {
+        // Writing to a Vec cannot fail.
+        let _ = write!(self.out, "{}", ink.style().render());
+    }
+
+    #[inline]
     fn close(&mut self, ink: Ink) {
         if self.style.color && ink != Ink::Plain {
             self.out.extend_from_slice(b"\x1b[0m");
@@ -249,7 +290,7 @@ impl<'o> Pen<'o> {
 
 /// Characters of a text of our own, each of which takes one column.
 fn columns(text: &[u8]) -> usize {
-    text.iter().filter(|&&byte| byte & 0xC0 != 0x80).count()
+    if plain_len(text) == text.len() { text.len() } else { text.iter().filter(|&&byte| byte & 0xC0 != 0x80).count() }
 }
 
 #[cfg(test)]

@@ -126,7 +126,7 @@ pub fn rule(out: &mut Vec<u8>, rule: Rule, style: Style) {
 const RULE_SAYS: usize = 19;
 
 fn row(pen: &mut Pen<'_>, code: &str, meaning: &str) {
-    pen.right(Ink::Bold, 14, format_args!("{code}"));
+    pen.right(Ink::Bold, 14, code.to_string().as_bytes());
     pen.blanks(2);
     pen.indent = pen.column;
     pen.words(Ink::Plain, meaning);
@@ -243,7 +243,9 @@ impl Page<'_, '_> {
             self.data(data);
         }
         if let Some(timeout) = spec.timeout {
-            let within = duration::spaced(timeout.saturating_mul(1_000_000)).to_string();
+            let mut within = Vec::new();
+            duration::spaced(&mut within, timeout.saturating_mul(1_000_000));
+            let within = String::from_utf8_lossy(&within);
             self.fact(FACTS - 2, "ends within", &within.replace(".00 ", " ").replace(".0 ", " "));
         }
         if let Some(needs) = &spec.needs {

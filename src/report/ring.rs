@@ -17,6 +17,8 @@ pub(super) struct Kept {
     pub(super) time: Option<Time>,
     pub(super) offset: u64,
     pub(super) exchange: Option<u64>,
+    /// How many bytes it has.
+    pub(super) len: u64,
     /// Its first bytes.
     pub(super) bytes: Vec<u8>,
     /// Whether these are all.
@@ -48,7 +50,7 @@ impl Ring {
 
     fn kept(event: &Event<'_>, whole: bool) -> Kept {
         let Event { seq, from, time, offset, exchange, .. } = *event;
-        Kept { seq, from, time, offset, exchange, bytes: Vec::new(), whole }
+        Kept { seq, from, time, offset, exchange, len: event.bytes.len() as u64, bytes: Vec::new(), whole }
     }
 
     /// The event of that number, if it is still remembered.

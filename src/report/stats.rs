@@ -108,7 +108,7 @@ impl Stats {
         let mut pen = Pen::new(out, style);
         pen.put(Ink::Dim, "command");
         for (column, title) in columns.into_iter().skip(1).zip(["count", "min", "median", "max"]) {
-            pen.right(Ink::Dim, column, format_args!("{title}"));
+            pen.right(Ink::Dim, column, title.as_bytes());
         }
         pen.blanks(2);
         pen.put(Ink::Dim, "results");
@@ -120,10 +120,12 @@ impl Stats {
                 pen.wrap();
             }
             let [_, count, min, median, max] = columns;
-            pen.right(Ink::Plain, count, format_args!("{}", row.count));
+            pen.right(Ink::Plain, count, row.count.to_string().as_bytes());
             if let Some(latency) = row.latencies.figures() {
                 for (column, figure) in [(min, latency.min), (median, latency.median), (max, latency.max)] {
-                    pen.right(Ink::Plain, column, format_args!("{}", duration::spaced(figure)));
+                    let mut text = Vec::new();
+                    duration::spaced(&mut text, figure);
+                    pen.right(Ink::Plain, column, &text);
                 }
             }
             pen.to(max);

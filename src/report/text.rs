@@ -14,12 +14,14 @@ use super::block::{self, Place};
 use super::payload;
 pub use super::payload::Shape;
 use super::pen::{Ink, Pen, Style, arrow};
+use super::places::Places;
 use super::ring::Ring;
 use super::units::width;
-use super::{Totals, duration};
-use crate::Time;
+use super::{Totals, duration, json};
+use crate::capture;
 use crate::check::{Finding, Severity};
 use crate::session::{Event, EventKind, Form, Name, Param, Params, Value};
+use crate::{Sender, Time};
 
 /// Parameters of one event that are shown.
 const MOST_PARAMS: usize = 64;
@@ -47,6 +49,7 @@ pub struct Text {
     file: String,
     session: Option<u32>,
     ring: Ring,
+    places: Places,
     last_time: Option<Time>,
     last_shown: Option<u64>,
     newest: Option<u64>,
@@ -54,6 +57,8 @@ pub struct Text {
     clock: Option<bool>,
     /// A blank line is due ahead of what comes next.
     gap: bool,
+    /// Where numbers are written.
+    scratch: Vec<u8>,
 }
 
 impl Text {
@@ -64,12 +69,14 @@ impl Text {
             file: file.to_owned(),
             session,
             ring: Ring::default(),
+            places: Places::default(),
             last_time: None,
             last_shown: None,
             newest: None,
             waiting: Vec::new(),
             clock: None,
             gap: false,
+            scratch: Vec::new(),
         }
     }
 
@@ -81,6 +88,11 @@ impl Text {
     /// From here on the capture has several sessions, and this is the one with that number.
     pub fn set_session(&mut self, session: u32) {
         self.session = Some(session);
+    }
+
+    /// Notes where the next bytes of a sender stand in the file; to be called ahead of their events.
+    pub fn chunk(&mut self, from: Sender, len: usize, place: Option<&capture::Place<'_>>) {
+        self.places.chunk(from, len, place);
     }
 
     /// Writes an event; `shown` false only remembers it for findings.
@@ -106,7 +118,7 @@ impl Text {
             return;
         }
         let under = self.options.inline && finding.seq.is_some() && finding.seq == self.last_shown;
-        let place = Place { file: &self.file, session: self.session, ring: &self.ring };
+        let place = Place { file: &self.file, session: self.session, ring: &self.ring, places: &self.places };
         if std::mem::take(&mut self.gap) && !self.options.inline {
             out.push(b'\n');
         }
@@ -137,34 +149,27 @@ impl Text {
         }
         let mut start = pen.column;
         if *self.clock.get_or_insert(event.time.is_some()) {
-            self.times(&mut pen, event.time, start);
+            times(&mut pen, &mut self.scratch, event.time, self.last_time, start);
             start += TIMES;
         }
         pen.to(start);
-        pen.put(event.from.into(), arrow(event.from));
+        pen.ascii(event.from.into(), arrow(event.from).as_bytes());
         pen.blanks(1);
         if let Some(exchange) = event.exchange {
-            pen.right(Ink::Dim, start + EXCHANGE_WIDTH, format_args!("#{exchange}"));
+            let text = emptied(&mut self.scratch);
+            text.push(b'#');
+            json::unsigned(text, exchange);
+            pen.ascii_right(Ink::Dim, start + EXCHANGE_WIDTH, text);
         }
         pen.to(start + EXCHANGE_WIDTH);
         pen.blanks(2);
-        pen.put(kind_ink(&event.kind), event.kind.as_str());
+        pen.ascii(kind_ink(&event.kind), event.kind.as_str().as_bytes());
         pen.to(start + EXCHANGE_WIDTH + 2 + KIND_WIDTH);
         pen.indent = pen.column;
-        meaning(&mut pen, event, &self.options);
+        meaning(&mut pen, &mut self.scratch, event, &self.options);
         pen.end();
         self.last_shown = Some(event.seq);
         self.last_time = event.time.or(self.last_time);
-    }
-
-    fn times(&self, pen: &mut Pen<'_>, time: Option<Time>, start: usize) {
-        let Some(time) = time else { return };
-        pen.right(Ink::Plain, start + TIME_WIDTH, format_args!("{time:.6}"));
-        if let Some(last) = self.last_time.filter(|&last| last != time) {
-            let (sign, step) = if time >= last { ('+', time.since(last)) } else { ('-', last.since(time)) };
-            let step = duration::tight(step.as_nanos());
-            pen.right(Ink::Dim, start + TIME_WIDTH + 1 + STEP_WIDTH, format_args!("{sign}{step}"));
-        }
     }
 
     /// Column of the kind: where findings stand.
@@ -183,6 +188,26 @@ const TIMES: usize = TIME_WIDTH + 1 + STEP_WIDTH + 2;
 const EXCHANGE_WIDTH: usize = 7;
 const KIND_WIDTH: usize = 12;
 
+fn emptied(scratch: &mut Vec<u8>) -> &mut Vec<u8> {
+    scratch.clear();
+    scratch
+}
+
+/// The time, and the step since the last one.
+fn times(pen: &mut Pen<'_>, scratch: &mut Vec<u8>, time: Option<Time>, last: Option<Time>, start: usize) {
+    let Some(time) = time else { return };
+    let text = emptied(scratch);
+    json::micros(text, time);
+    pen.ascii_right(Ink::Plain, start + TIME_WIDTH, text);
+    if let Some(last) = last.filter(|&last| last != time) {
+        let (sign, step) = if time >= last { (b'+', time.since(last)) } else { (b'-', last.since(time)) };
+        let text = emptied(scratch);
+        text.push(sign);
+        duration::tight(text, step.as_nanos());
+        pen.right(Ink::Dim, start + TIME_WIDTH + 1 + STEP_WIDTH, text);
+    }
+}
+
 fn kind_ink(kind: &EventKind<'_>) -> Ink {
     match kind {
         EventKind::Boot { .. } | EventKind::Noise => Ink::Doubtful,
@@ -193,12 +218,12 @@ fn kind_ink(kind: &EventKind<'_>) -> Ink {
     }
 }
 
-fn meaning(pen: &mut Pen<'_>, event: &Event<'_>, options: &Options) {
+fn meaning(pen: &mut Pen<'_>, scratch: &mut Vec<u8>, event: &Event<'_>, options: &Options) {
     match &event.kind {
         EventKind::Command { name, form, params } => {
-            pen.put(Ink::Bold, "AT");
+            pen.ascii(Ink::Bold, b"AT");
             self::name(pen, *name);
-            pen.put(Ink::Bold, suffix(*form));
+            pen.ascii(Ink::Bold, suffix(*form).as_bytes());
             self::params(pen, *params, options.limit);
         }
         EventKind::Boot { name, params }
@@ -211,21 +236,29 @@ fn meaning(pen: &mut Pen<'_>, event: &Event<'_>, options: &Options) {
         EventKind::Prompt { name } => self::name(pen, *name),
         EventKind::Echo => text(pen, event.bytes.trim_ascii_end(), options.limit),
         EventKind::Final { result, code, latency } => {
-            let shown = result.to_text();
-            pen.wire(result_ink(&shown), shown.as_bytes());
+            match result.as_bytes() {
+                b"OK" => pen.ascii(Ink::Good, b"OK"),
+                _ => {
+                    let shown = result.to_text();
+                    pen.wire(result_ink(&shown), shown.as_bytes());
+                }
+            }
             if let Some(code) = code {
                 pen.blanks(2);
                 value(pen, code, options.limit);
             }
             if let Some(latency) = latency {
                 pen.blanks(2);
-                pen.print(Ink::Dim, format_args!("after {}", duration::spaced(latency.as_nanos())));
+                let text = emptied(scratch);
+                text.extend_from_slice(b"after ");
+                duration::spaced(text, latency.as_nanos());
+                pen.bytes(Ink::Dim, text);
             }
         }
         EventKind::Payload { of, declared, part } => {
             self::name(pen, *of);
             pen.blanks(2);
-            bytes(pen, event.bytes.len(), declared.filter(|_| part.is_none()));
+            bytes(pen, scratch, event.bytes.len(), declared.filter(|_| part.is_none()));
             if let Some(part) = part {
                 pen.print(Ink::Dim, format_args!(", part {part}"));
                 if let Some(declared) = declared {
@@ -235,7 +268,7 @@ fn meaning(pen: &mut Pen<'_>, event: &Event<'_>, options: &Options) {
             payload::write(pen, event.bytes, options.shape, options.limit);
         }
         EventKind::Noise | EventKind::Passthrough => {
-            bytes(pen, event.bytes.len(), None);
+            bytes(pen, scratch, event.bytes.len(), None);
             payload::write(pen, event.bytes, options.shape, options.limit);
         }
     }
@@ -251,16 +284,27 @@ const fn suffix(form: Form) -> &'static str {
 }
 
 fn name(pen: &mut Pen<'_>, name: Name<'_>) {
-    pen.wire(Ink::Bold, name.to_text().as_bytes());
+    // Most names are upper case already, and need nothing of what makes others so.
+    let bytes = name.as_bytes();
+    if bytes.iter().all(|byte| byte.is_ascii() && !byte.is_ascii_lowercase()) {
+        pen.wire(Ink::Bold, bytes);
+    } else {
+        pen.wire(Ink::Bold, name.to_text().as_bytes());
+    }
 }
 
 /// `5 bytes`, `5 of 8 bytes`.
-fn bytes(pen: &mut Pen<'_>, count: usize, declared: Option<u64>) {
+fn bytes(pen: &mut Pen<'_>, scratch: &mut Vec<u8>, count: usize, declared: Option<u64>) {
     match declared {
         Some(declared) if declared != count as u64 => {
             pen.print(Ink::Doubtful, format_args!("{count} of {declared} bytes"));
         }
-        _ => pen.print(Ink::Dim, format_args!("{count} {}", if count == 1 { "byte" } else { "bytes" })),
+        _ => {
+            let text = emptied(scratch);
+            json::unsigned(text, count as u64);
+            text.extend_from_slice(if count == 1 { b" byte" } else { b" bytes" });
+            pen.ascii(Ink::Dim, text);
+        }
     }
 }
 
@@ -291,16 +335,16 @@ fn params(pen: &mut Pen<'_>, params: Params<'_>, limit: usize) {
         let value_width = if raw.len() > limit { limit } else { width(raw) };
         let room = name_width + value_width + label_width + 2;
         if at > 0 {
-            pen.put(Ink::Dim, ",");
+            pen.ascii(Ink::Dim, b",");
         }
         if !pen.wrap_for(room) {
             pen.blanks(if at == 0 { 2 } else { 1 });
         }
         if !param.name().is_empty() {
             pen.wire(Ink::Dim, param.name().as_bytes());
-            pen.put(Ink::Dim, "=");
+            pen.ascii(Ink::Dim, b"=");
         }
-        value(pen, &param, limit);
+        value_as(pen, &param, label.as_deref(), limit);
     }
     if params.len() > MOST_PARAMS {
         pen.print(Ink::Dim, format_args!(", … {} more parameters", params.len() - MOST_PARAMS));
@@ -316,15 +360,19 @@ fn label<'a>(param: &Param<'a>) -> Option<Cow<'a, str>> {
 
 /// A parameter's bytes and what the manual calls them.
 fn value(pen: &mut Pen<'_>, param: &Param<'_>, limit: usize) {
+    value_as(pen, param, label(param).as_deref(), limit);
+}
+
+fn value_as(pen: &mut Pen<'_>, param: &Param<'_>, label: Option<&str>, limit: usize) {
     let raw = param.raw().trim_ascii_start();
     let shown = raw.get(..limit).unwrap_or(raw);
     pen.wire(if param.value() == Value::Broken { Ink::Bad } else { Ink::Plain }, shown);
     payload::left_out(pen, raw.len() - shown.len());
-    if let Some(label) = label(param) {
+    if let Some(label) = label {
         pen.blanks(1);
-        pen.put(Ink::Label, "(");
+        pen.ascii(Ink::Label, b"(");
         pen.wire(Ink::Label, label.as_bytes());
-        pen.put(Ink::Label, ")");
+        pen.ascii(Ink::Label, b")");
     }
 }
 

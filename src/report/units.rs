@@ -41,14 +41,18 @@ pub(super) fn units(bytes: &[u8]) -> Units<'_> {
     Units { rest: bytes, forced: 0, text: false }
 }
 
-/// Takes text of our own apart: its backslashes are escapes already, or stand for themselves.
-pub(super) fn text_units(text: &str) -> Units<'_> {
-    Units { rest: text.as_bytes(), forced: 0, text: true }
+/// Takes text of our own apart, or a transcript's: its backslashes are escapes already, or stand for themselves.
+pub(super) fn text_units(text: &[u8]) -> Units<'_> {
+    Units { rest: text, forced: 0, text: true }
 }
 
 /// Columns that the bytes take when shown.
 pub(super) fn width(bytes: &[u8]) -> usize {
-    let mut units = units(bytes);
+    if plain_len(bytes) == bytes.len() { bytes.len() } else { width_of(units(bytes)) }
+}
+
+/// Columns that all units take.
+pub(super) fn width_of(mut units: Units<'_>) -> usize {
     let mut width = 0;
     loop {
         width += units.plain(usize::MAX).len();
@@ -57,6 +61,30 @@ pub(super) fn width(bytes: &[u8]) -> usize {
             None => return width,
         }
     }
+}
+
+/// How many bytes at the start are characters of ASCII, no escapes, a column each.
+pub(super) fn plain_len(bytes: &[u8]) -> usize {
+    let mut rest = bytes;
+    while let Some((chunk, tail)) = rest.split_first_chunk::<8>() {
+        let special = special(u64::from_le_bytes(*chunk));
+        if special != 0 {
+            return bytes.len() - rest.len() + (special.trailing_zeros() / 8) as usize;
+        }
+        rest = tail;
+    }
+    // The zeros that fill the last word up are special, too.
+    bytes.len() - rest.len() + (special(super::json::short(rest)).trailing_zeros() / 8) as usize
+}
+
+/// Marks in the highest bits of the bytes that are no plain ones; the lowest mark is right whatever is above it.
+const fn special(word: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGHS: u64 = ONES << 7;
+    const fn below(word: u64, limit: u8) -> u64 {
+        word.wrapping_sub(ONES * limit as u64) & !word & HIGHS
+    }
+    (word & HIGHS) | below(word, b' ') | below(word ^ (ONES * b'\\' as u64), 1) | below(word ^ (ONES * 0x7F), 1)
 }
 
 /// Iterator of [`units`].
@@ -72,11 +100,7 @@ pub(super) struct Units<'a> {
 impl<'a> Units<'a> {
     /// Takes the characters that come next and are ASCII, no escapes, a column each; at most so many.
     pub(super) fn plain(&mut self, most: usize) -> &'a [u8] {
-        let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && *byte != b'\\';
-        let len = match self.forced {
-            0 => self.rest.iter().take(most).position(|byte| !is_plain(byte)).unwrap_or(self.rest.len().min(most)),
-            _ => 0,
-        };
+        let len = if self.forced == 0 { plain_len(self.rest.get(..most).unwrap_or(self.rest)) } else { 0 };
         let (plain, rest) = self.rest.split_at_checked(len).unwrap_or((&[], self.rest));
         self.rest = rest;
         plain
@@ -136,7 +160,7 @@ fn is_hidden(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::indexing_slicing, clippy::unwrap_used)]
     use super::*;
 
     fn shown(bytes: &[u8]) -> String {
@@ -167,6 +191,18 @@ mod tests {
         assert_eq!(units.next().unwrap().bytes(), b"\\x9B");
         assert_eq!(units.plain(9), b"ef");
         assert_eq!((units.plain(9), units.next()), (&b""[..], None));
+    }
+
+    #[test]
+    fn plain_bytes_are_counted() {
+        for byte in 0..=255_u8 {
+            for at in 0..20 {
+                let mut bytes = [b'a'; 20];
+                bytes[at] = byte;
+                let plain = matches!(byte, b' '..=b'~') && byte != b'\\';
+                assert_eq!(plain_len(&bytes), if plain { 20 } else { at }, "{byte} at {at}");
+            }
+        }
     }
 
     #[test]

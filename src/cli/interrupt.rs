@@ -1,0 +1,87 @@
+//! Ctrl-C: the first one ends the reading, so that what was decoded so far and its summary are printed; a second one
+//! ends the program at once.
+
+use std::io::{self, Read};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::time::Duration;
+
+/// Exit status of a run that was interrupted: 128 and the number of SIGINT, as shells have it.
+pub(super) const INTERRUPTED: u8 = 130;
+
+static ASKED: AtomicBool = AtomicBool::new(false);
+
+/// From here on Ctrl-C asks for the end; see [`asked`].
+pub(super) fn watch() {
+    let handler = || {
+        if ASKED.swap(true, Ordering::Relaxed) {
+            std::process::exit(i32::from(INTERRUPTED));
+        }
+    };
+    // Where no handler can be set, Ctrl-C ends the program as it always did.
+    let _ = ctrlc::set_handler(handler);
+}
+
+/// Whether the user asked for the end.
+pub(super) fn asked() -> bool {
+    ASKED.load(Ordering::Relaxed)
+}
+
+/// How often a reader that waits for input looks whether the end was asked for.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// Bytes that are read at once.
+const PIECE: usize = 64 * 1024;
+
+/// Standard input, which ends when the user asks for the end.
+///
+/// A read that waits for a pipe or terminal does not come back for a signal: so it waits on a thread of its own.
+pub(super) struct Stdin {
+    pieces: Receiver<io::Result<Vec<u8>>>,
+    piece: Vec<u8>,
+    /// What was handed out of the piece.
+    used: usize,
+}
+
+impl Stdin {
+    pub(super) fn new() -> Self {
+        let (sender, pieces) = sync_channel(2);
+        std::thread::spawn(move || {
+            let mut stdin = io::stdin().lock();
+            loop {
+                let mut piece = vec![0; PIECE];
+                let read = match stdin.read(&mut piece) {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                    read => read.map(|len| {
+                        piece.truncate(len);
+                        piece
+                    }),
+                };
+                let last = read.as_ref().map_or(true, Vec::is_empty);
+                if sender.send(read).is_err() || last {
+                    return;
+                }
+            }
+        });
+        Self { pieces, piece: Vec::new(), used: 0 }
+    }
+}
+
+impl Read for Stdin {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        while self.used >= self.piece.len() {
+            match self.pieces.recv_timeout(LOOK) {
+                Ok(piece) => (self.piece, self.used) = (piece?, 0),
+                Err(RecvTimeoutError::Timeout) if !asked() => continue,
+                Err(_) => return Ok(0),
+            }
+            if self.piece.is_empty() {
+                return Ok(0);
+            }
+        }
+        let mut rest = self.piece.get(self.used..).unwrap_or_default();
+        let len = rest.read(out)?;
+        self.used += len;
+        Ok(len)
+    }
+}
