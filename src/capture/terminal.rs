@@ -344,7 +344,7 @@ impl Pull for Terminal {
 
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used)]
+    #![allow(clippy::indexing_slicing, clippy::unwrap_used)]
     use super::*;
 
     type Line = (Sender, Option<u64>, String);

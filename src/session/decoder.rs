@@ -145,6 +145,7 @@ pub(crate) struct Decoder {
     bytes: [u64; 2],
     pub(super) open: VecDeque<Box<Exchange>>,
     /// Used ones, kept for their buffers.
+    #[allow(clippy::vec_box)] // they go into `open` and back as they are
     spare: Vec<Box<Exchange>>,
     pub(super) ended: VecDeque<Ended>,
     /// A data phase that was refused: what the host may still send of it.
