@@ -3,7 +3,8 @@
 //! Two UART lines at 115200 baud, 33 % and 7 % busy, in each format (a group each). Throughput is in bytes of the
 //! recording, except where its samples are packed: there it is in bytes of samples, so that MB/s are million samples a
 //! second. Formats compare by their peers, not with each other:
-//! - `sr_1mhz`, `sr_10mhz`: sessions of sigrok. Peer `inflate`: the samples unpacked by flate2 and not looked at.
+//! - `sr_1mhz`, `sr_10mhz`: sessions of sigrok. Peer `inflate`: the samples unpacked by flate2 and not looked at. Beside them
+//!   the whole way: `bytes` with lines and speeds found out, `events` with the catalog loaded and everything decoded.
 //! - `samples`: the same at 1 MHz, bare. Peer `compare`: the samples compared with themselves one sample later.
 //! - `dsl`: the same at 10 MHz as a session of DSView, a bit a sample. Peer `inflate`.
 //! - `vcd`: a dump. Peers `vcd`, the crate of that name, which gives every change as a value, and `split`.
@@ -23,6 +24,8 @@ use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use atscope::capture::{self, Format, Input, Options, level_writer, open_levels};
+use atscope::catalog;
+use atscope::session::Session;
 use atscope::uart::{self, Change, Channel, Clock, Disturbance, Encoder, Level, Levels};
 use common::Numbers;
 use criterion::{Criterion, Throughput};
@@ -205,6 +208,28 @@ fn inflate(file: &[u8]) -> u64 {
     sum
 }
 
+/// The whole way to bytes, lines and speeds found out: how many there are.
+fn bytes_of(session: &'static [u8]) -> u64 {
+    let mut reader = capture::open_input("bench", file(session), &Options::default()).unwrap();
+    let mut count = 0;
+    while let Some(chunk) = reader.next_chunk().unwrap() {
+        count += chunk.bytes.len() as u64;
+    }
+    count
+}
+
+/// The whole way to typed events: how many there are.
+fn events_of(session: &'static [u8]) -> u64 {
+    let mut reader = capture::open_input("bench", file(session), &Options::default()).unwrap();
+    let mut decoder = Session::new(catalog::load_builtin("esp-at").unwrap(), &Default::default());
+    let mut count = 0;
+    while let Some(chunk) = reader.next_chunk().unwrap() {
+        decoder.push(chunk.from, chunk.time, chunk.bytes, &mut |_| count += 1);
+    }
+    decoder.finish(&mut |_| count += 1);
+    count
+}
+
 struct Case {
     name: &'static str,
     bytes: u64,
@@ -236,7 +261,8 @@ fn main() {
         let session: &'static [u8] = traffic.written(Format::Sigrok).leak();
         let (bytes, changes) = (traffic.samples, traffic.changes());
         let case = Case { name, bytes, input: Box::new(move || file(session)), options: Options::default(), changes };
-        case.run(&mut criterion, &[("inflate", &|| inflate(session))]);
+        let (spoken, told) = (|| bytes_of(session), || events_of(session));
+        case.run(&mut criterion, &[("inflate", &|| inflate(session)), ("bytes", &spoken), ("events", &told)]);
     }
 
     let dsl: &'static [u8] = fast.dsl().leak();

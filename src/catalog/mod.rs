@@ -14,7 +14,6 @@ mod model;
 mod notation;
 mod params;
 mod patterns;
-mod scan;
 mod source;
 pub(crate) mod tree;
 
