@@ -123,7 +123,7 @@ fn nesting_ends() {
     for text in deeper {
         assert_eq!(Tree::parse(&text).unwrap_err().message, "values are nested too deep");
     }
-    // Each `{}` without a key closes a table that was not opened: the `toml` crate loses count, and overflows its stack.
+    // Each `{}` without a key closes a table that was not open: the `toml` crate loses count, and overflows its stack.
     let uncounted = format!("a = {{{} b = {}", "{}".repeat(100_000), "[".repeat(100_000));
     assert_eq!(Tree::parse(&uncounted).unwrap_err().at, 5);
 }
