@@ -221,7 +221,10 @@ fn kind_ink(kind: &EventKind<'_>) -> Ink {
 fn meaning(pen: &mut Pen<'_>, scratch: &mut Vec<u8>, event: &Event<'_>, options: &Options) {
     match &event.kind {
         EventKind::Command { name, form, params } => {
-            pen.ascii(Ink::Bold, b"AT");
+            // `A/` repeats a line and is none itself.
+            if *name != "A/" {
+                pen.ascii(Ink::Bold, b"AT");
+            }
             self::name(pen, *name);
             pen.ascii(Ink::Bold, suffix(*form).as_bytes());
             self::params(pen, *params, options.limit);
