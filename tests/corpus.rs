@@ -184,9 +184,9 @@ fn real_recordings_are_read() {
         ("pan1321_init", 0, Sender::Host, "AT+JSCR\r\n"),
         ("pan1321_init", 0, Sender::Module, "ROK\r\n"),
         ("poweron_sender", 0, Sender::Module, "ROK\r\n"),
-        ("hello_world_7e1", 0, Sender::Module, "Hello world"),
-        ("hello_world_8n1_9600", 0, Sender::Module, "Hello world"),
-        ("hello_world_8o1", 0, Sender::Module, "Hello world"),
+        ("hello_world_7e1", 0, Sender::Module, "Hello World!"),
+        ("hello_world_8n1_9600", 0, Sender::Module, "Hello World!"),
+        ("hello_world_8o1", 0, Sender::Module, "Hello World!"),
     ];
     let paths = files(&folder.display().to_string(), "sr");
     for path in &paths {
