@@ -123,7 +123,7 @@ fn what_does_not_fit_is_refused() {
     let fine = rate(1_000_000_000_000);
     let text = |format, channels: &[Channel], rate| refused(format, channels, rate).unwrap_err().to_string();
     assert!(text(Format::Sigrok, &channels(65, rate(1)), None).contains("64 lines"));
-    assert!(text(Format::Sigrok, &channels(1, fine), None).contains("--samplerate"));
+    assert!(text(Format::Sigrok, &channels(1, fine), None).contains("--write-rate"));
     assert!(text(Format::Sigrok, &channels(1, fine), Some(1_000_000_000)).contains("lower samplerate"));
     assert!(text(Format::Dsl, &channels(1, fine), None).contains("sr or vcd"));
 }

@@ -135,8 +135,8 @@ impl LineOptions {
 
 /// The writer of a conversation as two lines, `host` and `module`; `out` should be buffered.
 ///
-/// Bytes come at their times, or one after the other where there are none. A byte that would begin while its line is still
-/// busy comes right behind the one before it.
+/// Bytes come at their times, or one after the other where there are none. A chunk that would begin while the one before it is
+/// still being sent, on either line, comes right behind it: the order of the conversation is kept.
 ///
 /// # Errors
 /// [`CaptureError::Unwritable`] for formats that hold no logic levels or are only read.
@@ -210,7 +210,8 @@ impl Writer for Encoded {
         }
         let pause = (self.lines[0].bit() * self.frame * 2.0) as u64;
         let busy = self.lines.iter().map(Encoder::tick).max().unwrap_or(0);
-        let begin = chunk.time.map_or(busy.saturating_add(pause), |time| self.tick(time));
+        // Who spoke after whom is kept, also where a low speed leaves no room for the times.
+        let begin = chunk.time.map_or(busy.saturating_add(pause), |time| self.tick(time).max(busy));
         self.rest(begin);
         // What jitters may come a little ahead of its time.
         let ahead = self.lines.iter().map(Encoder::tick).min().unwrap_or(0).saturating_sub(pause);

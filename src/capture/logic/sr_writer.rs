@@ -102,7 +102,7 @@ impl LevelWriter for SigrokWriter {
             fastest.map(|channel| channel.clock).filter(|clock| clock.secs == 1 && clock.ticks <= HIGHEST)
         };
         let Some(clock) = self.rate.and_then(Clock::of_rate).or_else(own) else {
-            return Err(Self::refuse("the recording has no samplerate of its own; say it with --samplerate"));
+            return Err(Self::refuse("the recording has no samplerate of its own; say it with --write-rate"));
         };
         self.unit = channels.len().div_ceil(8).max(1);
         self.merge = Some(Merge::new(channels, clock));
