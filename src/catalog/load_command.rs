@@ -164,6 +164,7 @@ impl Builder {
             profile: self.profile(src, &mut table),
             timeout: self.timeout(src, &mut table).or(timeout),
             needs: self.condition(src, &mut table, "needs", own),
+            quiet: self.condition(src, &mut table, "quiet", own),
             section: section.map(Into::into),
             restarts: table.flag(src, "restarts").unwrap_or(false),
             replies_only: table.flag(src, "replies_only").unwrap_or(false),
@@ -206,7 +207,7 @@ impl Builder {
         table.finish(
             src,
             "syntax, reply, after, later, finals, fails, prompt, sends, ends, then, phase, needs, sets, relations, timeout, \
-             models, except, profile, title, section, note, restarts, replies_only, online, offline",
+             models, except, profile, title, section, note, restarts, replies_only, quiet, online, offline",
         );
         spec
     }

@@ -126,6 +126,8 @@ pub struct FormSpec {
     pub replies_only: bool,
     /// The module restarts behind its result.
     pub restarts: bool,
+    /// Where this holds the module gives no result from then on, this command's own included.
+    pub quiet: Option<Condition>,
     /// Behind this result all is data of a connection, up to `+++` of the host or a line of `offline`.
     pub online: Option<Box<str>>,
     /// Lines of the module that end the connection's data.

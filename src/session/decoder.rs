@@ -177,6 +177,8 @@ pub(crate) struct Decoder {
     pub(super) echoes: bool,
     /// The newest command, where no catalog knows it and it had a result: a prompt may still follow.
     pub(super) reopens: Option<Box<Exchange>>,
+    /// The module was told to give no results (`ATQ1`).
+    pub(super) quiet: bool,
     /// A command of this recording had its result.
     pub(super) begun: bool,
     /// The module has reset before the host was seen: its state is that of a reset once the host is.
@@ -235,6 +237,7 @@ impl Decoder {
             fresh: false,
             echoes: options.echoes,
             reopens: None,
+            quiet: false,
             begun: false,
             newest: None,
             spans: Vec::new(),
@@ -573,7 +576,7 @@ impl Decoder {
             because,
         };
         // Whether an unknown command was answered in full nobody can say.
-        let unsure = exchange.blurred || exchange.answered && exchange.is_unknown(catalog);
+        let unsure = exchange.blurred || exchange.muted || exchange.answered && exchange.is_unknown(catalog);
         self.close_exchange(catalog, at, false);
         if !unsure {
             self.notice(catalog, notice, obs);

@@ -62,6 +62,8 @@ pub(crate) struct Exchange {
     pub(crate) data_part: Option<usize>,
     /// The first parameter that is a number: its name and value. What belongs to another link or method is not its own.
     pub(crate) first: Option<(u32, i64)>,
+    /// The module was told to give no results.
+    pub(crate) muted: bool,
     /// Noise came while it waited: its result may have been in it.
     pub(crate) blurred: bool,
     /// The newest line that answered it has the look of a result: `SHUT OK`.
@@ -93,6 +95,7 @@ impl Default for Exchange {
             timeout: None,
             data_part: None,
             first: None,
+            muted: false,
             blurred: false,
             worded: false,
             echo_seq: None,
@@ -119,6 +122,7 @@ impl Exchange {
         self.timeout = None;
         self.data_part = None;
         self.first = None;
+        self.muted = false;
         self.blurred = false;
         self.worded = false;
         self.echo_seq = None;

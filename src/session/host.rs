@@ -442,6 +442,7 @@ impl Decoder {
         // The host goes on behind what was refused, and behind what may have been a result.
         while let Some(at) = self.open.iter().position(|exchange| {
             exchange.rejected
+                || exchange.muted
                 || exchange.blurred && exchange.stage == Stage::Answer
                 || exchange.worded && exchange.is_unknown(catalog)
         }) {
@@ -464,6 +465,7 @@ impl Decoder {
             at = end;
         }
         self.parts = parts;
+        exchange.muted = self.quiet;
         if line.content.eq_ignore_ascii_case(b"A/") {
             // What answers the last line answers this one.
             exchange.parts.extend(&self.last_parts);
@@ -636,6 +638,9 @@ impl Decoder {
     ) {
         let params = Params { bytes, slots: &self.slots, catalog };
         let scope = Scope { state: &self.state, params };
+        if let Some(quiet) = &spec.quiet {
+            self.quiet = scope.holds(&quiet.expr) == Some(true);
+        }
         exchange.timeout = exchange.timeout.max(spec.timeout);
         let phase = spec
             .data

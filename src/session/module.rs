@@ -766,6 +766,7 @@ impl Decoder {
             }
             _ => None,
         };
+        self.quiet = false;
         let asked = self.restart_asked(catalog);
         // What was asked after the reset, though it is read only now, lives on.
         let spared =
