@@ -107,6 +107,12 @@ fn what_is_cut_off_is_read_up_to_there() {
     let run = run_with(&["decode", "-"], &bytes[..bytes.len() / 2]);
     assert_eq!(run.status, 2);
     assert!(run.stdout.contains("command     AT") && run.stdout.contains("capture-damaged"), "{}", run.stdout);
+    // Where the recording ends in the middle of a byte, that byte does not tell the format.
+    let dump = std::fs::read(std::path::Path::new(ROOT).join(DUMP)).unwrap();
+    for len in (1000..dump.len()).step_by(67) {
+        let run = run_with(&["lines", "-"], &dump[..len]);
+        assert_eq!(run.stdout.matches("7e1").count(), 2, "{len} bytes: {}", run.stdout);
+    }
     let bytes = run_with(&["lines", "-"], b"AT\r\nOK\r\n");
     assert!(bytes.status == 2 && bytes.stderr.contains("no logic levels"), "{}", bytes.stderr);
 }

@@ -77,6 +77,8 @@ struct Frame {
     /// For the bit time: ticks from the start, times bits from the start; and bits squared.
     ticks: f64,
     bits: f64,
+    /// The recording ends in it: what is not seen is taken for rest.
+    guessed: bool,
 }
 
 /// A window read with one guess.
@@ -86,6 +88,8 @@ struct Reading {
     /// Ticks from start to start of frames that follow each other.
     steps: Vec<f64>,
     skipped: u32,
+    /// The recording ends in the last word.
+    guessed: bool,
     /// Pulses that are too short.
     glitches: u32,
     edges: u32,
@@ -371,6 +375,7 @@ fn read((edges, glitches): &(Vec<Edge>, u32), until: u64, bit: f64, inner: u32) 
         }
         last = Some(edge.at);
         reading.words.push(frame.word);
+        reading.guessed = frame.guessed;
         reading.edges += frame.edges;
         reading.astray += frame.astray;
         reading.square += frame.square;
@@ -394,6 +399,7 @@ fn frame(edges: &[Edge], first: usize, until: u64, bit: f64, inner: u32) -> Opti
         let bits = end.saturating_sub(origin) as f64 / bit;
         let mut upto = base.saturating_add((bits + 0.5) as u32).min(samples);
         if edge.is_none() && rest {
+            frame.guessed = upto + 1 < samples;
             upto = samples; // nothing is seen to the contrary
         }
         if upto > next {
@@ -470,7 +476,13 @@ fn format_of(reading: &Reading, bit: f64, inner: u32, given: Option<Format>) -> 
                 },
             };
             let (mut text, mut plain) = (prior, prior);
-            for &word in &reading.words {
+            for (at, &word) in reading.words.iter().enumerate() {
+                // A frame that the recording cuts off says nothing of parity and text, where others do.
+                if reading.guessed && at >= 2 && at + 1 == reading.words.len() {
+                    text += 6.7;
+                    plain += f64::from(data_bits);
+                    continue;
+                }
                 let value = format.value(word);
                 let wrong = parity.bit(value).is_some_and(|right| right != (word >> data_bits & 1 == 1));
                 let guard = if wrong { WRONG } else { 0.0 };
