@@ -116,3 +116,15 @@ fn what_is_cut_off_is_read_up_to_there() {
     let bytes = run_with(&["lines", "-"], b"AT\r\nOK\r\n");
     assert!(bytes.status == 2 && bytes.stderr.contains("no logic levels"), "{}", bytes.stderr);
 }
+
+#[test]
+fn the_readme_shows_what_is_printed() {
+    let readme = std::fs::read_to_string(std::path::Path::new(ROOT).join("README.md")).unwrap();
+    for (shown, args) in [
+        ("$ cargo run --release -- decode corpus/demo/wrong-turns.at\n", &["decode", "corpus/demo/wrong-turns.at"][..]),
+        ("$ atscope lines corpus/logic/wrong-turns.sr\n", &["lines", "corpus/logic/wrong-turns.sr"]),
+    ] {
+        let block = readme.split_once(shown).expect("the README has this run").1.split_once("```").unwrap().0;
+        assert_eq!(block, run(args).stdout, "{args:?}");
+    }
+}
