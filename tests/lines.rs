@@ -34,6 +34,12 @@ fn the_user_knows_better() {
     assert_eq!(roles, ["module", "host"]);
     let alone = run(&["decode", "--uart", "host=host,baud=115200,format=8n1", SHORT]);
     assert!(alone.stdout.contains("AT+CWMODE?"), "{}", alone.stdout);
+    let file = "corpus/logic/two-talks.vcd";
+    let (all, one) = (run(&["decode", file]), run(&["decode", "--select", "1", file]));
+    assert!(all.stdout.contains("session 0") && all.stdout.contains("AT+CSQ"), "{}", all.stdout);
+    assert!(!one.stdout.contains("AT+CSQ") && one.stdout.contains("AT+GMR"), "{}", one.stdout);
+    let none = run(&["decode", "--select", "2", file]);
+    assert!(none.status == 2 && none.stderr.contains("expected 0 to 1"), "{}", none.stderr);
     for (settings, why) in
         [("host=D7", "no channel `D7`"), ("baud=fast", "baud=fast"), ("format=9x9", "9x9"), ("who=me", "who")]
     {

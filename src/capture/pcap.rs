@@ -191,7 +191,7 @@ impl Writer for PcapWriter {
 
     fn chunk(&mut self, chunk: &Chunk<'_>) -> Result<(), CaptureError> {
         if chunk.session != 0 {
-            let what = "a pcap file holds one conversation; choose one of the recording's, or write pcapng";
+            let what = "a pcap file holds one conversation; choose one with --select, or write pcapng";
             return Err(CaptureError::Unwritable { format: Format::Pcap, what });
         }
         for piece in Gather::pieces(chunk) {

@@ -297,7 +297,7 @@ impl Writer for TranscriptWriter {
 
     fn chunk(&mut self, chunk: &Chunk<'_>) -> Result<(), CaptureError> {
         if chunk.session != 0 {
-            let what = "a transcript holds one conversation; choose one of the recording's, or write pcapng";
+            let what = "a transcript holds one conversation; choose one with --select, or write pcapng";
             return Err(CaptureError::Unwritable { format: Format::Transcript, what });
         }
         self.line.clear();

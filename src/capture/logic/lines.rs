@@ -19,6 +19,9 @@ pub(in crate::capture) struct Conversations {
     recovery: Recovery,
     stretch: Levels,
     meta: Meta,
+    /// The conversation that was chosen, and how many there are up to now.
+    only: Option<u32>,
+    sessions: u32,
     /// Whether anything was said.
     spoken: bool,
     ended: bool,
@@ -34,9 +37,15 @@ impl Conversations {
         let choice = |error: uart::SettingError| CaptureError::choice(file, error.to_string());
         let settings = uart::settings(options.uart.as_deref().unwrap_or_default()).map_err(choice)?;
         let recovery = Recovery::new(levels.channels(), &settings).map_err(choice)?;
+        let only = options.select.as_ref().map(|select| {
+            let expected = || format!("`{select}` selects no conversation: expected its number, from 0");
+            select.parse().map_err(|_| CaptureError::choice(file, expected()))
+        });
+        let only = only.transpose()?;
         let (stretch, meta) = (Levels::new(levels.channels().len()), levels.meta().clone());
         let (spoken, ended, failure) = (false, false, None);
-        Ok(Self { file: file.to_owned(), levels, recovery, stretch, meta, spoken, ended, failure })
+        let file = file.to_owned();
+        Ok(Self { file, levels, recovery, stretch, meta, only, sessions: 0, spoken, ended, failure })
     }
 
     /// The end of the levels, by damage or not.
@@ -54,6 +63,9 @@ impl Conversations {
 
     /// No line carries bytes: what there is, and what to do.
     fn silent(&self) -> CaptureError {
+        if let (Some(only), Some(last)) = (self.only, self.sessions.checked_sub(1)) {
+            return CaptureError::choice(&self.file, format!("there is no session {only}: expected 0 to {last}"));
+        }
         let channels = self.levels.channels();
         let names: Vec<&str> = channels.iter().take(SHOWN).map(|channel| channel.name.as_str()).collect();
         let more = if channels.len() > SHOWN { ", …" } else { "" };
@@ -69,7 +81,13 @@ impl Pull for Conversations {
     fn pull(&mut self, out: &mut Record) -> Result<bool, CaptureError> {
         loop {
             if let Some(Run { session, from, time, bytes, faults }) = self.recovery.next_run() {
+                self.sessions = self.sessions.max(session.saturating_add(1));
+                if self.only.is_some_and(|only| only != session) {
+                    continue;
+                }
                 self.spoken = true;
+                // What was chosen is the only conversation that there is.
+                let session = if self.only.is_some() { 0 } else { session };
                 (out.session, out.from, out.time) = (session, from, Some(time));
                 (out.bytes, out.faults) = (bytes, faults);
                 return Ok(true);
