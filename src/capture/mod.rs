@@ -292,6 +292,11 @@ pub trait Reader: Send {
     fn position(&self) -> u64 {
         0
     }
+
+    /// Reads no more of the recording: chunks that are held back still come, then the end. False where none are.
+    fn stop(&mut self) -> bool {
+        false
+    }
 }
 
 /// A chunk that owns its bytes: what format readers fill, again and again.
@@ -343,6 +348,11 @@ impl Record {
 trait Pull: Send {
     /// Fills a cleared record with at most [`MAX_CHUNK`] bytes; false at the end.
     fn pull(&mut self, out: &mut Record) -> Result<bool, CaptureError>;
+
+    /// As [`Reader::stop`].
+    fn stop(&mut self) -> bool {
+        false
+    }
 
     fn meta(&self) -> &Meta;
 
@@ -402,6 +412,10 @@ impl Reader for Stream {
 
     fn position(&self) -> u64 {
         self.inner.offset()
+    }
+
+    fn stop(&mut self) -> bool {
+        self.inner.stop()
     }
 
     fn meta(&self) -> &Meta {

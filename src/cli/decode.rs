@@ -167,9 +167,10 @@ impl Run {
         let said = notes(name, reader, 0, out);
         let mut shared = Shared { settings, catalogs, out, file: name, first: *first, header: &header };
         let mut sessions: Vec<Session> = Vec::new();
-        let (mut latest, mut left_out) = (0, false);
+        let (mut latest, mut left_out, mut stopped) = (0, false, false);
         let error = loop {
-            if interrupt::asked() {
+            // What was read and is held back still comes.
+            if interrupt::asked() && !std::mem::replace(&mut stopped, true) && !reader.stop() {
                 break None;
             }
             shared.out.at(reader.position());
@@ -197,6 +198,8 @@ impl Run {
                 session.chunk(&chunk, &mut shared)?;
             }
         };
+        // The end that the user asked for is no damage.
+        let error = error.filter(|_| !stopped);
         let is_readable = error.as_ref().is_none_or(CaptureError::is_damage);
         if sessions.is_empty() && is_readable {
             sessions.push(Session::new(0, Some(false), &shared));

@@ -108,6 +108,15 @@ impl Pull for Conversations {
         }
     }
 
+    fn stop(&mut self) -> bool {
+        if !self.ended {
+            self.end(None);
+        }
+        // That the rest is missing is as it was asked for.
+        self.failure = None;
+        true
+    }
+
     fn meta(&self) -> &Meta {
         &self.meta
     }
