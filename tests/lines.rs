@@ -97,6 +97,16 @@ fn what_is_written_as_lines_says_the_same() {
         assert_eq!(run(&["convert", &file, "-o", &dump]).status, 0);
         assert_eq!(said(&dump), expected, "{name} as a dump");
     }
+    // Levels stay as they are: all lines, at their own speed. One conversation, or another speed, is written anew.
+    let count = |file: &str| run(&["lines", file]).stdout.lines().count() - 1;
+    let (all, one, slow) = (path("all.sr"), path("one.sr"), path("slow.vcd"));
+    for (options, file) in [(&[][..], &all), (&["--select", "1"], &one), (&["--select", "0", "--baud", "19200"], &slow)]
+    {
+        let written = run(&[&["convert", "corpus/logic/two-talks.vcd", "-o", file], options].concat());
+        assert_eq!(written.status, 0, "{}", written.stderr);
+    }
+    assert_eq!([count(&all), count(&one), count(&slow)], [4, 2, 2]);
+    assert!(run(&["lines", &slow]).stdout.contains("19200"));
     // Bare samples say nothing of themselves.
     let bare = path("bare.bin");
     let samples: Vec<u8> = (0..20_000_u32).map(|at| u8::from(at % 9 > 4) | 2).collect();

@@ -17,7 +17,7 @@ pub enum CaptureError {
         what: String,
     },
     /// The recording is cut off, corrupt or empty; what could be read came before.
-    #[error("{file}: damaged at byte {offset}: {what}; {kept} chunk{} before it kept", if *.kept == 1 { "" } else { "s" })]
+    #[error("{file}: damaged at byte {offset}: {what}{}", kept_ahead(*.kept))]
     Damaged {
         /// The file, as the caller named it.
         file: String,
@@ -138,5 +138,14 @@ impl CaptureError {
             *kept = count;
         }
         self
+    }
+}
+
+/// What came before the damage, where there is anything.
+fn kept_ahead(count: u64) -> String {
+    match count {
+        0 => String::new(),
+        1 => "; 1 chunk before it kept".to_owned(),
+        count => format!("; {count} chunks before it kept"),
     }
 }

@@ -166,12 +166,16 @@ impl Builder {
             self.catalog.results = boxed(results);
             self.results = self.catalog.results.as_slice().into();
         }
+        let prompts = head.texts(src, "prompts");
+        if !prompts.is_empty() {
+            self.catalog.prompts = boxed(prompts);
+        }
         let tells = head.texts(src, "tells");
         if !tells.is_empty() {
             self.catalog.tells = boxed(tells);
         }
         let needs = head.take("needs");
-        head.finish(src, "name, title, source, extends, escapes, link, results, tells, needs");
+        head.finish(src, "name, title, source, extends, escapes, link, results, prompts, tells, needs");
 
         self.models(src, root);
         self.profiles(src, root);
@@ -475,6 +479,11 @@ impl Builder {
         }
         self.results();
         self.twins();
+        let forms = self.catalog.commands.iter().flat_map(|command| command.forms.iter().flatten());
+        let mut online: Vec<Box<str>> = forms.filter_map(|form| form.online.clone()).collect();
+        online.sort();
+        online.dedup();
+        self.catalog.online = online;
         if self.catalog.commands.len() + self.catalog.lines.len() > 30_000 {
             problems.push("the catalog has more than 30000 entries".to_owned());
             return problems;

@@ -40,6 +40,10 @@ pub struct Catalog {
     pub needs: Option<Condition>,
     /// The final results that any command may have.
     pub results: Vec<Box<str>>,
+    /// What else asks for data, where no catalog knows the command: words on a line of their own.
+    pub prompts: Vec<Box<str>>,
+    /// Results behind which the data of a connection comes.
+    pub(crate) online: Vec<Box<str>>,
     /// Names of parameters, by the number that conditions use.
     pub(crate) names: Vec<Box<str>>,
     /// Names of the manuals that entries come from.

@@ -247,12 +247,12 @@ pub struct Convert {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Logic levels written (.sr, .vcd)")]
 pub struct Written {
-    /// Bits in a second, of both lines
-    #[arg(long, value_name = "BAUD", default_value_t = 115_200.0, value_parser = baud)]
-    pub baud: f64,
-    /// Data bits, parity (n, o, e, m, s) and stop bits
-    #[arg(long, value_name = "FORMAT", default_value = "8n1")]
-    pub line_format: uart::Format,
+    /// Bits in a second, of both lines [default: 115200]
+    #[arg(long, value_name = "BAUD", value_parser = baud)]
+    pub baud: Option<f64>,
+    /// Data bits, parity (n, o, e, m, s) and stop bits [default: 8n1]
+    #[arg(long, value_name = "FORMAT")]
+    pub line_format: Option<uart::Format>,
     /// Samples in a second [default: 1MHz, or eight samples a bit]
     #[arg(long, value_name = "RATE", value_parser = rate)]
     pub write_rate: Option<u64>,
@@ -268,6 +268,15 @@ pub struct Written {
     /// Seed of jitter and glitches
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub seed: u64,
+}
+
+impl Written {
+    /// Whether lines are to be written anew, whatever the recording's own look like.
+    pub(super) fn anew(&self) -> bool {
+        self.baud.is_some()
+            || self.line_format.is_some()
+            || [self.drift, self.jitter, self.glitches].iter().any(|share| *share != 0.0)
+    }
 }
 
 /// `atscope lines`.

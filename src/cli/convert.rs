@@ -19,7 +19,10 @@ pub(super) fn convert(args: &Convert, out: &Out) -> Result<u8, Failure> {
         return Err(Failure::said("convert takes one recording"));
     };
     let format = format(args)?;
+    // Levels stay as they are, unless one conversation of them was chosen or they are to look otherwise.
+    let choice = args.input.select.is_some() || args.input.uart.is_some() || args.lines.anew();
     if format.is_levels()
+        && !choice
         && let Some(status) = levels(args, recording, format, out)?
     {
         return Ok(status);
@@ -54,7 +57,7 @@ pub(super) fn convert(args: &Convert, out: &Out) -> Result<u8, Failure> {
 /// Levels into another form of levels, without a look at what they mean; `None` if the recording holds bytes.
 fn levels(args: &Convert, recording: &Recording<'_>, format: Format, out: &Out) -> Result<Option<u8>, Failure> {
     // A pipe can be read once: whether it holds levels would be asked in vain.
-    if recording.size().is_none() {
+    if recording.is_piped() {
         return Ok(None);
     }
     let mut reader = match recording.levels(&args.input) {
@@ -99,11 +102,11 @@ fn levels(args: &Convert, recording: &Recording<'_>, format: Format, out: &Out) 
 fn written(args: &Convert) -> LineOptions {
     /// Glitches are shorter than what a receiver's filter lets pass.
     const GLITCH: f64 = 0.1;
-    let lines = &args.lines;
+    let (lines, usual) = (&args.lines, LineOptions::default());
     LineOptions {
         samplerate: lines.write_rate,
-        baud: lines.baud,
-        format: lines.line_format,
+        baud: lines.baud.unwrap_or(usual.baud),
+        format: lines.line_format.unwrap_or(usual.format),
         disturbance: Disturbance {
             speed: lines.drift / 100.0,
             jitter: lines.jitter / 100.0,

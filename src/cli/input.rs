@@ -99,15 +99,19 @@ impl Recording<'_> {
         channels.iter().copied().chain(one).chain(two).filter(|path| !is_stdin(path))
     }
 
-    /// The sizes of its files together; `None` where one of them is a pipe, which can be read once only.
-    pub(super) fn size(&self) -> Option<u64> {
-        let piped = match self {
+    /// Whether it comes from standard input.
+    pub(super) fn is_piped(&self) -> bool {
+        match self {
             Self::One(path) => is_stdin(path),
             Self::Channels(_) => false,
             Self::Pair(host, module) => [host, module].into_iter().flatten().any(|path| is_stdin(path)),
-        };
+        }
+    }
+
+    /// The sizes of its files together; `None` where one of them is a pipe, which can be read once only.
+    pub(super) fn size(&self) -> Option<u64> {
         let size = |path: &Path| path.metadata().ok().filter(fs::Metadata::is_file).map(|file| file.len());
-        if piped { None } else { self.files().map(size).sum() }
+        if self.is_piped() { None } else { self.files().map(size).sum() }
     }
 
     /// The levels of the recording's lines.

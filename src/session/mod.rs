@@ -3,6 +3,7 @@
 //! Knows who answers whom; the catalog tells it what a line means. What is unknown stays unknown: a session may start anywhere.
 
 mod choose;
+mod commands;
 mod counted;
 mod decoder;
 mod echo;
@@ -15,7 +16,9 @@ mod module;
 mod notice;
 mod online;
 mod recover;
+mod result;
 mod state;
+mod unknown;
 
 pub(crate) use decoder::Decoder;
 pub use decoder::{Options, PART};

@@ -1,25 +1,21 @@
-//! The module's side: lines, prompts, counted data, transparent mode; who answers whom.
+//! The module's side: lines, prompts and boot banners, and what each known line changes.
 
 use super::choose::Choice;
 use super::counted::{Head, count_of};
 use super::decoder::{Data, Decoder, LEAD_MAX, LINE_MAX, Of, Owner, Phase};
-use super::event::{EventKind, Form, Name, Param, Params, Slot};
+use super::event::{EventKind, Form, Name, Params, Slot};
 use super::exchange::Stage;
 use super::exchange::{later_bit, spec_of};
 use super::lane::ends_name;
-use super::matching::{self, Strictness};
 use super::notice::{LineFacts, Notice, Observer};
 use super::online::Below;
 use super::state::State;
+use crate::Sender;
 use crate::catalog::{Catalog, Line, NameHash, Pattern, Role};
-use crate::syntax::{fields, framing};
-use crate::{Sender, Time};
+use crate::syntax::framing;
 
 /// Longest name that is looked for.
-const NAME_MAX: usize = 64;
-
-/// How long a command must have waited without a word before an answer to the next one is not taken for its own.
-const LONG_WAIT: Time = Time::from_millis(5000);
+pub(super) const NAME_MAX: usize = 64;
 
 /// A line of the module, or what is left of one behind an echo.
 pub(super) struct Framed<'a> {
@@ -127,9 +123,9 @@ impl Decoder {
                 self.give(catalog, Sender::Module, cut, None, EventKind::Noise, obs);
                 return cut.len();
             }
-            Err(_) if settle && body == b"@" && self.open.iter().any(|exchange| exchange.is_unknown(catalog)) => {
-                let at = self.open.iter().position(|exchange| exchange.is_unknown(catalog));
-                self.prompt(catalog, rest, Name::known("@"), at, None, obs);
+            Err(_) if settle && self.asks(catalog, body).is_some() => {
+                let (at, name) = self.asks(catalog, body).unwrap_or((0, ">"));
+                self.prompt(catalog, rest, Name::known(name), Some(at), None, obs);
                 return rest.len();
             }
             Err(_) => match settle.then(|| framing::line_at_end(rest)).flatten() {
@@ -199,7 +195,7 @@ impl Decoder {
         Some(len)
     }
 
-    fn prompt<O: Observer>(
+    pub(super) fn prompt<O: Observer>(
         &mut self,
         catalog: &Catalog,
         bytes: &[u8],
@@ -333,9 +329,7 @@ impl Decoder {
     /// Whether what is a final result elsewhere goes ahead of an unknown command's data: `CONNECT`.
     fn goes_on(&self, catalog: &Catalog, line: &Line, choice: &Choice) -> bool {
         choice.open.and_then(|at| self.open.get(at)).is_some_and(|exchange| exchange.is_unknown(catalog))
-            && catalog.commands.iter().flat_map(|command| command.forms.iter().flatten()).any(|spec| {
-                spec.online.as_deref().is_some_and(|online| *online == *line.name) && !spec.offline.is_empty()
-            })
+            && catalog.online.contains(&line.name)
     }
 
     fn connected<O: Observer>(
@@ -534,207 +528,6 @@ impl Decoder {
         }
     }
 
-    // ---- final results
-
-    fn result<O: Observer>(
-        &mut self,
-        catalog: &Catalog,
-        framed: &Framed<'_>,
-        line: &Line,
-        choice: Choice,
-        obs: &mut O,
-    ) {
-        let open = match choice.open {
-            Some(open) => Some(open),
-            // Nobody waits for it; a plain failure or success still ends what is there, and so does a result that can be no other's.
-            None => self.open.iter().position(|exchange| {
-                catalog.results.contains(&line.name)
-                    || self.open.len() == 1
-                        && !exchange.rejected
-                        && self.last_data.is_none_or(|last| last + 2 < exchange.id)
-            }),
-        };
-        let choice = self.quick_answer(catalog, framed, line, choice, obs);
-        let open = if choice.open.is_some() { choice.open } else { open };
-        let taken = choice.open.is_some();
-        // Refused with `busy`, and nothing was asked before it: the result is of what went ahead of the recording.
-        let before =
-            open.is_none() && self.open.len() == 1 && self.open.iter().all(|open| open.rejected && open.id == 0);
-        if let Some(id) = open.and_then(|open| self.open.get(open)).map(|exchange| exchange.id) {
-            self.flush_host_data(catalog, Some(id), true, obs);
-        }
-        let slots = std::mem::take(&mut self.slots);
-        let params = Params { bytes: framed.bytes, slots: &slots, catalog };
-        let code = line.code.and_then(|code| {
-            let name_id = catalog.param(code)?.name_id;
-            params.iter().find(|param| param.spec().is_some_and(|spec| spec.name_id == name_id))
-        });
-        let code: Option<Param<'_>> = code.or_else(|| params.at(0));
-        let offset = self.side(Sender::Module).base + framed.start as u64;
-        let time = self.side(Sender::Module).time_at(offset);
-        let exchange = open.and_then(|open| self.open.get(open));
-        let asked = exchange.and_then(|exchange| exchange.ended);
-        let latency = match (asked, time) {
-            (Some(asked), Some(time)) => Some(time.since(asked)),
-            _ => None,
-        };
-        // Behind a result in words of its own, `OK` is the same command's.
-        let loose = self.loose_end.take().filter(|_| exchange.is_none() && catalog.results.contains(&line.name));
-        let id = exchange.map(|exchange| exchange.id).or(loose.flatten());
-        let command = exchange.and_then(|exchange| Self::first_command(exchange));
-        let limit = exchange.and_then(|exchange| exchange.timeout);
-        let of_seq = exchange.map_or(0, |exchange| exchange.seq);
-        let choice = Choice { exchange: id, ..choice };
-        let kind = EventKind::Final { result: Name::known(&line.name), code, latency };
-        let seq = self.give_line(catalog, framed, line, &choice, kind, obs);
-        let params = Params { bytes: framed.bytes, slots: &slots, catalog };
-        self.state.changes(&line.sets, params, &mut self.pending);
-        self.apply_pending();
-        self.slots = slots;
-        let second = loose.is_some();
-        self.begun |= taken;
-        if let Some(at) = open {
-            self.partial_echo(catalog, at, obs);
-        }
-        if !taken {
-            self.unheard(catalog);
-        }
-        if !taken && !second && !before && !self.echoes && (self.host_seen || id.is_some()) && !self.closing_cut(framed)
-        {
-            let result = line.name.to_string();
-            self.notice(catalog, Notice::UnexpectedFinal { seq, exchange: id, result, command }, obs);
-        }
-        if let (Some(id), Some(latency), Some(limit)) = (id, latency, limit)
-            && latency > Time::from_millis(limit)
-        {
-            self.notice(
-                catalog,
-                Notice::LateFinal { seq, exchange: id, time, latency, limit, command, of: of_seq },
-                obs,
-            );
-        }
-        if let Some(open) = open {
-            let dialled = self.open.get(open).and_then(|exchange| {
-                let part = *exchange.parts.iter().find(|part| {
-                    spec_of(catalog, **part)
-                        .and_then(|spec| spec.online.as_deref())
-                        .is_some_and(|online| *online == *line.name)
-                })?;
-                Some(Of { exchange: Some(exchange.id), owner: Owner::Command(part.command) })
-            });
-            self.end_or_go_on(catalog, open, line);
-            if let Some(of) = dialled {
-                self.side(Sender::Host).phase = Phase::Transparent(of);
-                self.side(Sender::Module).phase = Phase::Transparent(of);
-            }
-            // Firmware that ends a command in words of its own may print `OK` as well.
-            self.loose_end = line.profile.is_some().then_some(id);
-        }
-    }
-
-    /// A result that comes at once behind a command, while an older one has waited for long without a word: the older one's answer
-    /// was lost.
-    #[inline]
-    fn quick_answer<O: Observer>(
-        &mut self,
-        catalog: &Catalog,
-        framed: &Framed<'_>,
-        line: &Line,
-        choice: Choice,
-        obs: &mut O,
-    ) -> Choice {
-        let Some(at) = choice.open.filter(|at| at + 1 < self.open.len()) else { return choice };
-        let offset = self.side(Sender::Module).base + framed.start as u64;
-        let time = self.side(Sender::Module).time_ahead(offset);
-        let failure = !line.ok && super::choose::is_failure(catalog, line);
-        let (Some(old), Some(new)) = (self.open.get(at), self.open.get(at + 1)) else { return choice };
-        let (Some(asked), Some(again), Some(time)) = (old.ended, new.ended, time) else { return choice };
-        let silent = old.stage == Stage::Answer && !old.answered && old.echoed == 0 && !old.rejected;
-        let waited = again.since(asked);
-        let over = old.timeout.is_none_or(|limit| time.since(asked) > Time::from_millis(limit));
-        let quick = Time::from_nanos(time.since(again).as_nanos().saturating_mul(20)) <= waited;
-        if !silent || !over || !quick || waited < LONG_WAIT || new.rejected || !new.takes(catalog, &line.name, failure)
-        {
-            return choice;
-        }
-        let id = new.id;
-        self.lose_exchange(catalog, at, "a later command was answered", obs);
-        Choice { open: Some(at), exchange: Some(id), ..choice }
-    }
-
-    fn closing_cut(&self, framed: &Framed<'_>) -> bool {
-        self.closing && framed.ending.is_none()
-    }
-
-    /// A result came for the exchange at `open`: is it over?
-    fn end_or_go_on(&mut self, catalog: &Catalog, open: usize, line: &Line) {
-        let Some(exchange) = self.open.get(open) else { return };
-        let ok = exchange.succeeds(catalog, &line.name, line.ok);
-        match exchange.stage {
-            Stage::Prompt(false) if ok => {
-                if let Some(exchange) = self.open.get_mut(open) {
-                    exchange.stage = Stage::Prompt(true);
-                }
-                return;
-            }
-            // `OK` behind the prompt or the data, with another result still to come.
-            Stage::Data | Stage::Sent if ok && !self.ends_data(catalog, open, &line.name) => return,
-            // The host did not wait for the prompt that comes behind this `OK`.
-            Stage::Data | Stage::Sent if ok && !exchange.prompted && exchange.accepts_first(catalog) => return,
-            Stage::Sent | Stage::Data => self.last_data = Some(exchange.id),
-            Stage::Prompt(_) if !ok => {
-                let owner =
-                    Owner::Command(exchange.data_part.and_then(|at| exchange.parts.get(at)).and_then(|p| p.command));
-                self.refused = Some((Of { exchange: Some(exchange.id), owner }, exchange.declared));
-            }
-            _ => {}
-        }
-        if ok {
-            self.succeed(catalog, open);
-        }
-        self.close_exchange(catalog, open, ok);
-    }
-
-    /// Whether a result is one that ends the data phase of the exchange.
-    fn ends_data(&self, catalog: &Catalog, open: usize, result: &str) -> bool {
-        let data =
-            self.open.get(open).and_then(|exchange| exchange.data_spec(catalog)).and_then(|spec| spec.data.as_ref());
-        data.is_none_or(|data| data.then.is_empty() || data.then.iter().any(|name| **name == *result))
-    }
-
-    /// A final result, or a reset, ends the host's data, however much of it has come: gives what there is.
-    fn flush_host_data<O: Observer>(&mut self, catalog: &Catalog, only: Option<u64>, tell: bool, obs: &mut O) {
-        let phase = self.side(Sender::Host).phase;
-        let of = match phase {
-            Phase::Data(Data { of, .. }) | Phase::CtrlZ(of) if only.is_none() || of.exchange == only => of,
-            _ => return,
-        };
-        let mut carry = std::mem::take(&mut self.side(Sender::Host).carry);
-        self.side(Sender::Host).phase = Phase::Lines;
-        if carry.is_empty() {
-            return;
-        }
-        let data = match phase {
-            Phase::Data(data) => Some(data),
-            _ => None,
-        };
-        // What began as a line may be more than was announced.
-        let most = data.and_then(|data| usize::try_from(data.left).ok()).unwrap_or(usize::MAX).min(carry.len());
-        self.side(Sender::Host).carry = carry.split_off(most);
-        let seq = self.give_payload(catalog, Sender::Host, &carry, data, of, obs);
-        let cancelled = carry.ends_with(b"+++");
-        if let Some(data) = data.filter(|data| tell && !cancelled && (carry.len() as u64) < data.left) {
-            let declared = data.declared;
-            let actual = data.declared - data.left + carry.len() as u64;
-            let from = Sender::Host;
-            self.notice(
-                catalog,
-                Notice::PayloadLength { seq, exchange: of.exchange, from, declared, actual, more: false },
-                obs,
-            );
-        }
-    }
-
     // ---- boot
 
     fn boot_line<O: Observer>(
@@ -800,109 +593,6 @@ impl Decoder {
         let spec = catalog.commands.get(command as usize).and_then(|command| command.form(form));
         spec.is_some_and(|spec| spec.restarts)
     }
-
-    // ---- unknown lines
-
-    fn unknown<O: Observer>(
-        &mut self,
-        catalog: &Catalog,
-        framed: &Framed<'_>,
-        name: &[u8],
-        stop: Option<u8>,
-        obs: &mut O,
-    ) {
-        let content = framed.content();
-        if let Some((at, spec)) = self.download(catalog, content) {
-            self.booting = false;
-            self.prompt(catalog, framed.bytes, Name::known(spec), Some(at), framed.ending, obs);
-            return;
-        }
-        if content == b"@"
-            && let Some(at) = self.open.iter().position(|exchange| exchange.is_unknown(catalog))
-        {
-            // u-blox modules ask for data so.
-            self.prompt(catalog, framed.bytes, Name::known("@"), Some(at), framed.ending, obs);
-            return;
-        }
-        if self.garbled_echo(catalog, framed, obs) {
-            return;
-        }
-        if is_noise(content) {
-            if let Some(exchange) = self.working().and_then(|at| self.open.get_mut(at)) {
-                exchange.blurred = true;
-            }
-            self.give(catalog, Sender::Module, framed.bytes, None, EventKind::Noise, obs);
-            return;
-        }
-        // The host's side was not recorded: a command is an echo.
-        if !self.host_seen && crate::syntax::command::is_command(content) && !content.contains(&b' ') {
-            self.give(catalog, Sender::Module, framed.bytes, None, EventKind::Echo, obs);
-            return;
-        }
-        self.tell_by_text(catalog, content);
-        let delimited = matches!(stop, Some(b':' | b',' | b'='));
-        let prefixed = content.first().is_some_and(|b| b"+*^$%#&".contains(b));
-        let shown = match memchr::memchr(b':', content) {
-            _ if prefixed => name.trim_ascii_end(),
-            Some(at) if at <= NAME_MAX => content.get(..at).unwrap_or(content).trim_ascii_end(),
-            _ => content,
-        };
-        let command = if prefixed { catalog.find_command(name.trim_ascii_end()) } else { None };
-        // An unknown command may answer with its own name, or with any text.
-        let open = self.open.iter().position(|exchange| {
-            exchange.parts.iter().any(|part| part.command.is_none())
-                && (!prefixed || answers_to(&exchange.text, name.trim_ascii_end()))
-        });
-        let open = open.or_else(|| command.and_then(|command| self.is_open_command(command)));
-        self.spans.clear();
-        if delimited && prefixed {
-            fields::split(framed.bytes, framed.start + name.len() + 1, framed.end, catalog.escapes, &mut self.spans);
-        }
-        let mut slots = std::mem::take(&mut self.slots);
-        slots.clear();
-        slots.extend(self.spans.iter().map(|&(start, end)| {
-            let raw = framed.bytes.get(start as usize..end as usize).unwrap_or_default();
-            let read = matching::read(raw, None, catalog.escapes, Strictness::Module);
-            Slot { start, end, spec: Slot::NO_SPEC, read }
-        }));
-        let params = Params { bytes: framed.bytes, slots: &slots, catalog };
-        let name = Name::raw(shown);
-        let id = open.and_then(|at| self.open.get(at)).map(|exchange| exchange.id);
-        // `+CREG: …` of a known command that is not open is its answer, come from nowhere.
-        let response = open.is_some() || command.is_some();
-        let kind = if response { EventKind::Response { name, params } } else { EventKind::Urc { name, params } };
-        let host_seen = self.hears_host();
-        let cut = framed.ending.is_none();
-        self.give_with(
-            catalog,
-            Sender::Module,
-            framed.bytes,
-            id,
-            kind,
-            |mut facts| {
-                facts.line = Some(LineFacts { line: None, misfit: 0, host_seen });
-                facts.ending = framed.ending;
-                facts.cut |= cut;
-                facts
-            },
-            obs,
-        );
-        self.slots = slots;
-        let worded = !prefixed && [&b" OK"[..], b" FAIL", b" ERROR"].iter().any(|end| content.ends_with(end));
-        if let Some(exchange) = open.and_then(|at| self.open.get_mut(at)) {
-            exchange.answered = true;
-            exchange.worded = worded;
-        }
-    }
-
-    /// A prompt that is a word.
-    fn download<'c>(&self, catalog: &'c Catalog, content: &[u8]) -> Option<(usize, &'c str)> {
-        self.open.iter().enumerate().find_map(|(at, exchange)| {
-            let data = exchange.data_spec(catalog)?.data.as_ref()?;
-            let fresh = !exchange.prompted && data.prompt.as_bytes() == content;
-            fresh.then_some((at, &*data.prompt))
-        })
-    }
 }
 
 /// Scans a name as [`Decoder::module_line`] does.
@@ -933,17 +623,4 @@ fn without_colours<'a>(framed: &Framed<'a>) -> Option<Framed<'a>> {
     let start = framed.end - rest.len();
     let rest = rest.strip_suffix(b"\x1B[0m").unwrap_or(rest).trim_ascii_end();
     (!rest.is_empty()).then_some(Framed { bytes: framed.bytes, start, end: start + rest.len(), ending: framed.ending })
-}
-
-/// Whether a line named `name` may answer the unknown command in `text`.
-fn answers_to(text: &[u8], name: &[u8]) -> bool {
-    let own = text.get(2..2 + name.len());
-    own.is_some_and(|own| own.eq_ignore_ascii_case(name))
-}
-
-/// Bytes that no module prints on purpose: control characters, or mostly no UTF-8.
-pub(super) fn is_noise(content: &[u8]) -> bool {
-    let odd = content.iter().filter(|&&b| b < 0x20 && b != b'\t' && b != 0x1B || b == 0x7F).count();
-    let broken: usize = content.utf8_chunks().map(|chunk| chunk.invalid().len()).sum();
-    odd > 0 || broken * 4 >= content.len()
 }

@@ -116,7 +116,7 @@ pub fn open_levels(name: &str, input: Input, options: &Options) -> Result<Box<dy
     match super::identify(name, input, options)? {
         super::Found::Levels(levels) => Ok(levels.open(options)?),
         super::Found::Bytes(format, source) => {
-            let what = format!("holds bytes ({format}), no logic levels");
+            let what = format!("holds bytes ({format}), no logic levels; `atscope decode` shows what they say");
             Err(CaptureError::Unrecognised { file: source.file().to_owned(), what })
         }
     }
