@@ -17,6 +17,10 @@ pub mod cli;
 pub mod escape;
 #[cfg(feature = "fuzzing")]
 pub mod fuzz;
+#[cfg(feature = "generate")]
+pub mod generate;
+#[cfg(feature = "simulate")]
+pub mod module;
 #[cfg(feature = "cli")]
 pub mod report;
 pub mod session;

@@ -175,7 +175,9 @@ impl Builder {
             self.catalog.tells = boxed(tells);
         }
         let needs = head.take("needs");
-        head.finish(src, "name, title, source, extends, escapes, link, results, prompts, tells, needs");
+        let base = std::mem::take(&mut self.catalog.output);
+        self.catalog.output = super::load_head::output(src, &mut head).over(&base);
+        head.finish(src, "name, title, source, extends, escapes, link, results, prompts, tells, needs, output");
 
         self.models(src, root);
         self.profiles(src, root);

@@ -46,9 +46,10 @@ impl Builder {
             let profile = Profile {
                 title: entry.text(src, "title").unwrap_or_default().into(),
                 tells: boxed(entry.texts(src, "tells")),
+                output: output(src, &mut entry),
                 name: name.into(),
             };
-            entry.finish(src, "title, tells");
+            entry.finish(src, "title, tells, output");
             match self.catalog.profiles.iter_mut().find(|old| old.name == profile.name) {
                 Some(old) => *old = profile,
                 None => self.catalog.profiles.push(profile),
@@ -122,4 +123,37 @@ impl Builder {
             }
         }
     }
+}
+
+/// How firmware frames what it prints: `output = { echo = "cr", blank = "all", busy = "…", prompt = "> " }`.
+pub(super) fn output(src: &mut Source<'_>, table: &mut Table<'_>) -> Output {
+    let Some(mut table) = table.table(src, "output") else { return Output::default() };
+    let echo = word(src, &mut table, "echo").and_then(|(at, text)| match text {
+        "cr" => Some(EchoEnd::Cr),
+        "cr-cr-lf" => Some(EchoEnd::CrCrLf),
+        "sent" => Some(EchoEnd::Sent),
+        other => {
+            src.mistake(at, format!("`echo` is `{other}`, expected cr, cr-cr-lf or sent"));
+            None
+        }
+    });
+    let blank = word(src, &mut table, "blank").and_then(|(at, text)| match text {
+        "all" => Some(Blank::All),
+        "results" => Some(Blank::Results),
+        other => {
+            src.mistake(at, format!("`blank` is `{other}`, expected all or results"));
+            None
+        }
+    });
+    let busy = table.text(src, "busy").map(Into::into);
+    let prompt = table.text(src, "prompt").map(Into::into);
+    table.finish(src, "echo, blank, busy, prompt");
+    Output { echo, blank, busy, prompt }
+}
+
+/// A text with its place.
+fn word<'t>(src: &mut Source<'_>, table: &mut Table<'t>, key: &str) -> Option<(usize, &'t str)> {
+    let item = table.take(key)?;
+    let at = item.at;
+    item.text(src, key).map(|text| (at, text))
 }

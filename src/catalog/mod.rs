@@ -21,8 +21,8 @@ pub use builtin::{builtin_names, builtin_text, load_all_builtin, load_builtin, l
 pub use detect::{Detection, detect};
 pub(crate) use index::{NameHash, same};
 pub use model::{
-    Catalog, CodeTable, Command, Condition, DataPhase, FormSpec, Kind, Line, Mac, Model, ParamSpec, Profile, Quoted,
-    Ranges, Role, Sends, StateSpec, StateValue, Syntax,
+    Blank, Catalog, CodeTable, Command, Condition, DataPhase, EchoEnd, FormSpec, Kind, Line, Mac, Model, Output,
+    ParamSpec, Profile, Quoted, Ranges, Role, Sends, StateSpec, StateValue, Syntax,
 };
 pub(crate) use model::{Counted, Effect, Field, Part, Pattern, Shape};
 pub use source::{CatalogError, Mistake};

@@ -34,6 +34,8 @@ pub struct Catalog {
     pub profiles: Vec<Profile>,
     /// Products.
     pub models: Vec<Model>,
+    /// How the modules frame what they print.
+    pub output: Output,
     /// Starts of lines by which traffic tells this dialect.
     pub tells: Vec<Box<str>>,
     /// A precondition of every command but those that say otherwise.
@@ -378,6 +380,54 @@ pub struct Profile {
     pub title: Box<str>,
     /// Starts of module lines that tell it.
     pub tells: Vec<Box<str>>,
+    /// How it frames what it prints, where that differs from the catalog's.
+    pub output: Output,
+}
+
+/// How firmware frames what it prints; what is left out is as ITU-T V.250 has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Output {
+    /// What an echo ends with.
+    pub echo: Option<EchoEnd>,
+    /// Which lines have a blank one ahead.
+    pub blank: Option<Blank>,
+    /// What a command is told that comes while another one is in work; without it, the command waits.
+    pub busy: Option<Box<str>>,
+    /// The bytes that ask for data where the manual prints `>`.
+    pub prompt: Option<Box<str>>,
+}
+
+impl Output {
+    /// What it says, and where it says nothing what `base` says.
+    #[must_use]
+    pub fn over(self, base: &Self) -> Self {
+        Self {
+            echo: self.echo.or(base.echo),
+            blank: self.blank.or(base.blank),
+            busy: self.busy.or_else(|| base.busy.clone()),
+            prompt: self.prompt.or_else(|| base.prompt.clone()),
+        }
+    }
+}
+
+/// What an echo ends with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EchoEnd {
+    /// CR alone: the line's LF is not repeated (ITU-T V.250 §5.2.3).
+    Cr,
+    /// CR CR LF.
+    CrCrLf,
+    /// CR LF, as it was sent.
+    Sent,
+}
+
+/// Which lines of a module have a blank one ahead.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blank {
+    /// Responses, unsolicited lines and results (ITU-T V.250 §5.7.1).
+    All,
+    /// Final results.
+    Results,
 }
 
 /// A product.

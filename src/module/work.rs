@@ -1,0 +1,151 @@
+//! Commands in work, one after the other on a line, and what becomes of each.
+
+use std::sync::Arc;
+
+use super::core::{Call, Said};
+use super::dialect::Outcome;
+use super::verdict::{Bench, Refusal};
+use super::{Module, Phase, generic};
+use crate::catalog::{Catalog, FormSpec};
+use crate::check::Rule;
+use crate::syntax::command::Part;
+
+impl Module {
+    /// The next command of the line, or its end.
+    pub(super) fn step(&mut self) {
+        let Some(running) = &mut self.running else { return };
+        running.call = None;
+        running.after_data = false;
+        let Some(part) = running.parts.pop_front() else {
+            // An `A/` with nothing to repeat is an empty line.
+            self.running = None;
+            return self.core.result("OK", None);
+        };
+        let name = running.line.get(part.name.clone()).unwrap_or_default().to_vec();
+        let args = running.line.get(part.args.clone()).unwrap_or_default().to_vec();
+        match self.judge(&name, part, &args) {
+            Ok(call) => {
+                let answer = self.answer(&call);
+                let (outcome, generic) = match answer {
+                    Some(outcome) => (outcome, false),
+                    None => match self.dialect.command(&mut self.core, &call) {
+                        Some(outcome) => (outcome, false),
+                        None => (generic::command(&mut self.core, &call), true),
+                    },
+                };
+                if let Some(running) = &mut self.running {
+                    running.call = Some((call, generic));
+                }
+                // A command may have ended by what it set off.
+                if self.core.concluded.is_none() {
+                    self.core.concluded = Some(outcome);
+                }
+            }
+            Err(refusal) => {
+                let code = self.dialect.code(&self.core, &refusal);
+                self.core.refused = Some(refusal);
+                self.core.concluded = Some(Outcome::Error(code));
+            }
+        }
+    }
+
+    fn judge(&self, name: &[u8], part: Part, args: &[u8]) -> Result<Call, Refusal> {
+        let catalog = &self.core.catalog;
+        let at = catalog.find_command(name).ok_or_else(|| Refusal::of(Rule::UnknownCommand))?;
+        let entry = catalog.commands.get(at as usize).ok_or_else(|| Refusal::of(Rule::UnknownCommand))?;
+        let bench = Bench { catalog, model: self.core.model, state: &self.core.state };
+        let spec = bench.form(entry, part.form)?;
+        let given = bench.params(spec, args)?;
+        bench.conditions(entry, spec, &given)?;
+        Ok(Call { command: at, form: part.form, name: entry.name.clone(), given })
+    }
+
+    /// What the scenario answers this line with, in place of what the catalog says.
+    fn answer(&mut self, call: &Call) -> Option<Outcome> {
+        let line = &self.running.as_ref()?.line;
+        let answers = &self.core.world.scenario().answers;
+        let lines = answers.iter().find(|(own, _)| own.as_bytes().eq_ignore_ascii_case(line))?.1.clone();
+        let results: Vec<Box<str>> = self.core.form_of(call).map(|spec| spec.finals.to_vec()).unwrap_or_default();
+        for line in lines {
+            if results.iter().any(|name| *line == **name) {
+                return Some(Outcome::Final(line.into()));
+            }
+            self.core.say_line(Said::Response, line.as_bytes());
+        }
+        Some(Outcome::Ok)
+    }
+
+    /// What became of the command in work.
+    pub(super) fn conclude(&mut self) {
+        while let Some(outcome) = self.core.concluded.take() {
+            let Some(running) = &mut self.running else { continue };
+            let catalog = Arc::clone(&self.core.catalog);
+            let (spec, generic) = match &running.call {
+                Some((call, generic)) => (spec_of(&catalog, call), *generic),
+                None => (None, false),
+            };
+            match outcome {
+                Outcome::Pending => return,
+                Outcome::Data => {
+                    self.begin_data();
+                    return;
+                }
+                Outcome::Passthrough => {
+                    self.prompt(spec.and_then(|spec| spec.data.as_ref()));
+                    self.phase = Phase::Passthrough { packet: Vec::new() };
+                    self.running = None;
+                    return;
+                }
+                Outcome::Ok => {
+                    if let (true, Some((call, _))) = (generic, &running.call) {
+                        let call = call.clone();
+                        self.core.effects(&call);
+                        if let Some(quiet) = spec.and_then(|spec| spec.quiet.as_ref()) {
+                            let bench = Bench { catalog: &catalog, model: None, state: &self.core.state };
+                            self.core.quiet = bench.holds(&call.given, quiet) == Some(true);
+                        }
+                    }
+                    if !running.parts.is_empty() {
+                        self.step();
+                        continue;
+                    }
+                    let restarts = spec.is_some_and(|spec| spec.restarts);
+                    let after_data = running.after_data;
+                    self.running = None;
+                    let name = match spec {
+                        Some(spec) if spec.replies_only => None,
+                        Some(spec) if after_data => {
+                            let then = spec.data.as_ref().and_then(|data| data.then.first());
+                            Some(then.or(spec.finals.first()).map_or("OK", |name| &**name))
+                        }
+                        Some(spec) => Some(spec.finals.first().map_or("OK", |name| &**name)),
+                        None => Some("OK"),
+                    };
+                    if let Some(name) = name {
+                        self.core.result(name, None);
+                    }
+                    if restarts {
+                        self.core.restart();
+                    }
+                }
+                Outcome::Final(name) => {
+                    self.running = None;
+                    self.core.result(&name, None);
+                }
+                Outcome::Nothing => self.running = None,
+                Outcome::Error(code) => {
+                    self.running = None;
+                    let errors = self.core.int("cmee").unwrap_or_default();
+                    match code {
+                        Some(code) if errors > 0 => self.core.result("+CME ERROR", Some(&code)),
+                        _ => self.core.result("ERROR", None),
+                    }
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn spec_of<'c>(catalog: &'c Catalog, call: &Call) -> Option<&'c FormSpec> {
+    catalog.commands.get(call.command as usize)?.form(call.form)
+}
