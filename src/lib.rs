@@ -21,6 +21,8 @@ pub mod fuzz;
 pub mod generate;
 #[cfg(feature = "simulate")]
 pub mod module;
+#[cfg(feature = "mutate")]
+pub mod mutate;
 #[cfg(feature = "cli")]
 pub mod report;
 pub mod session;

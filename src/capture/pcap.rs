@@ -203,6 +203,10 @@ impl Writer for PcapWriter {
         Ok(())
     }
 
+    fn settle(&mut self) -> Result<(), CaptureError> {
+        self.write()
+    }
+
     fn finish(&mut self) -> Result<(), CaptureError> {
         self.write()?;
         let Some(inner) = self.inner.take() else {

@@ -464,6 +464,10 @@ impl Writer for PcapngWriter {
         Ok(())
     }
 
+    fn settle(&mut self) -> Result<(), CaptureError> {
+        self.write()
+    }
+
     fn finish(&mut self) -> Result<(), CaptureError> {
         self.begin()?;
         self.write()?;

@@ -24,6 +24,15 @@ pub trait Writer: Send {
     /// The output cannot be written, or the format cannot hold the chunk.
     fn chunk(&mut self, chunk: &Chunk<'_>) -> Result<(), CaptureError>;
 
+    /// Writes what was held back so far, as far as the format allows it, so that a recording that goes on for long can be read
+    /// meanwhile. Lines that are not complete may be cut by it. The levels of `.sr` and VCD stay back.
+    ///
+    /// # Errors
+    /// The output cannot be written.
+    fn settle(&mut self) -> Result<(), CaptureError> {
+        Ok(())
+    }
+
     /// Writes what was held back and flushes.
     ///
     /// # Errors

@@ -141,6 +141,7 @@ impl Builder {
                 && self.catalog.sources.is_empty()
             {
                 self.clone_from(ready);
+                self.catalog.bases.push(base.into());
                 continue;
             }
             match (library.texts)(base) {
@@ -148,6 +149,7 @@ impl Builder {
                     chain.push(base.to_owned());
                     self.add(base_file, base_text, library, chain);
                     chain.pop();
+                    self.catalog.bases.push(base.into());
                 }
                 None => src.mistake(place, format!("there is no catalog `{base}` to extend")),
             }

@@ -38,6 +38,7 @@ impl Builder {
             models: self.model_list(src, &mut table, "models"),
             except: self.model_list(src, &mut table, "except"),
             always: table.flag(src, "always").unwrap_or(false),
+            saved: table.flag(src, "saved").unwrap_or(false),
             profile: self.profile(src, &mut table),
             forms: [const { None }; 4],
             name: name.into(),
@@ -68,7 +69,7 @@ impl Builder {
         }
         table.finish(
             src,
-            "name, aliases, title, section, models, except, profile, timeout, needs, always, note, params, execute, set, read, test",
+            "name, aliases, title, section, models, except, profile, timeout, needs, always, saved, note, params, execute, set, read, test",
         );
         self.names(src, at, &mut command, position);
         if position == self.catalog.commands.len() {
@@ -156,6 +157,7 @@ impl Builder {
         if let Some(section) = section {
             draft.section = section;
         }
+        let restarts = self.restarts(src, &mut table, own);
         let mut spec = FormSpec {
             title: table.text(src, "title").map(Into::into),
             note: table.text(src, "note").map(Into::into),
@@ -166,7 +168,8 @@ impl Builder {
             needs: self.condition(src, &mut table, "needs", own),
             quiet: self.condition(src, &mut table, "quiet", own),
             section: section.map(Into::into),
-            restarts: table.flag(src, "restarts").unwrap_or(false),
+            restarts: restarts.is_some(),
+            restarts_when: restarts.flatten(),
             replies_only: table.flag(src, "replies_only").unwrap_or(false),
             online: table.text(src, "online").map(Into::into),
             offline: boxed(table.texts(src, "offline")),
@@ -210,6 +213,16 @@ impl Builder {
              models, except, profile, title, section, note, restarts, replies_only, quiet, online, offline",
         );
         spec
+    }
+
+    /// `restarts = true`, or where a condition holds.
+    fn restarts(&mut self, src: &mut Source<'_>, table: &mut Table<'_>, own: &Own<'_>) -> Option<Option<Condition>> {
+        let item = table.take("restarts")?;
+        if item.is_text() {
+            let at = item.at;
+            return item.text(src, "restarts").map(|text| self.condition_text(src, at, text, own));
+        }
+        item.flag(src, "restarts")?.then_some(None)
     }
 
     fn syntax(&mut self, src: &mut Source<'_>, item: Item<'_>, own: &Own<'_>) -> Option<Syntax> {

@@ -131,17 +131,19 @@ pub(super) fn output(src: &mut Source<'_>, table: &mut Table<'_>) -> Output {
     let echo = word(src, &mut table, "echo").and_then(|(at, text)| match text {
         "cr" => Some(EchoEnd::Cr),
         "cr-cr-lf" => Some(EchoEnd::CrCrLf),
+        "none" => Some(EchoEnd::None),
         "sent" => Some(EchoEnd::Sent),
         other => {
-            src.mistake(at, format!("`echo` is `{other}`, expected cr, cr-cr-lf or sent"));
+            src.mistake(at, format!("`echo` is `{other}`, expected cr, cr-cr-lf, none or sent"));
             None
         }
     });
     let blank = word(src, &mut table, "blank").and_then(|(at, text)| match text {
         "all" => Some(Blank::All),
+        "none" => Some(Blank::None),
         "results" => Some(Blank::Results),
         other => {
-            src.mistake(at, format!("`blank` is `{other}`, expected all or results"));
+            src.mistake(at, format!("`blank` is `{other}`, expected all, none or results"));
             None
         }
     });

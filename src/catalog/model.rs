@@ -34,6 +34,8 @@ pub struct Catalog {
     pub profiles: Vec<Profile>,
     /// Products.
     pub models: Vec<Model>,
+    /// The catalogs that this one extends, the nearest last.
+    pub bases: Vec<Box<str>>,
     /// How the modules frame what they print.
     pub output: Output,
     /// Starts of lines by which traffic tells this dialect.
@@ -76,6 +78,8 @@ pub struct Command {
     pub except: Vec<u16>,
     /// The catalog's common precondition is none of its own.
     pub always: bool,
+    /// What it sets is kept in flash.
+    pub saved: bool,
     /// Firmware generation that has it beside the manual.
     pub profile: Option<u16>,
     /// Its forms, by [`Form`].
@@ -132,6 +136,8 @@ pub struct FormSpec {
     pub replies_only: bool,
     /// The module restarts behind its result.
     pub restarts: bool,
+    /// It does so only where this holds.
+    pub restarts_when: Option<Condition>,
     /// Where this holds the module gives no result from then on, this command's own included.
     pub quiet: Option<Condition>,
     /// Behind this result all is data of a connection, up to `+++` of the host or a line of `offline`.
@@ -417,6 +423,8 @@ pub enum EchoEnd {
     Cr,
     /// CR CR LF.
     CrCrLf,
+    /// There is no echo.
+    None,
     /// CR LF, as it was sent.
     Sent,
 }
@@ -426,6 +434,8 @@ pub enum EchoEnd {
 pub enum Blank {
     /// Responses, unsolicited lines and results (ITU-T V.250 §5.7.1).
     All,
+    /// None at all.
+    None,
     /// Final results.
     Results,
 }

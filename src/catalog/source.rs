@@ -110,6 +110,10 @@ impl<'t> Item<'t> {
         }
     }
 
+    pub(super) fn is_text(&self) -> bool {
+        matches!(self.value.value(), Value::Text(_))
+    }
+
     pub(super) fn flag(self, src: &mut Source<'_>, what: &str) -> Option<bool> {
         match self.value.value() {
             Value::Flag(flag) => Some(flag),

@@ -79,6 +79,8 @@ pub enum Command {
     Convert(Convert),
     /// Show the lines of a recording of logic levels: who speaks on them, at what speed, how sure that is
     Lines(Lines),
+    /// Run a virtual module: on a pseudo-terminal, on TCP, or on standard input and output
+    Simulate(Box<super::simulate::Simulate>),
     /// Show what is known of a dialect
     #[command(subcommand)]
     Catalog(Catalog),
@@ -220,7 +222,7 @@ pub struct Check {
     pub rules: RuleArgs,
     /// Output format [default: text]
     #[arg(long, value_name = "FORMAT", help_heading = "Output")]
-    pub format: Option<Format>,
+    pub format: Option<CheckFormat>,
     /// Exit with status 1 from this severity up [default: error]
     #[arg(long, value_name = "SEVERITY", help_heading = "Output")]
     pub fail_on: Option<FailOn>,
@@ -356,6 +358,44 @@ pub enum Format {
     Jsonl,
 }
 
+/// Output formats of `check`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object a line, for programs
+    Jsonl,
+    /// JUnit XML: a suite a recording, a case a rule
+    Junit,
+    /// SARIF 2.1.0, for code scanning and editors
+    Sarif,
+    /// Workflow commands of GitHub Actions: annotations
+    Github,
+    /// Markdown, for a pull request's comment
+    Markdown,
+}
+
+impl From<Format> for CheckFormat {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Jsonl => Self::Jsonl,
+            Format::Text => Self::Text,
+        }
+    }
+}
+
+impl CheckFormat {
+    /// The same for `decode`, where it has that format.
+    pub(super) const fn of_decode(self) -> Option<Format> {
+        match self {
+            Self::Jsonl => Some(Format::Jsonl),
+            Self::Text => Some(Format::Text),
+            Self::Github | Self::Junit | Self::Markdown | Self::Sarif => None,
+        }
+    }
+}
+
 /// What makes `check` fail.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum FailOn {
@@ -371,14 +411,19 @@ pub enum FailOn {
 }
 
 impl FailOn {
+    /// The least severity that makes `check` fail.
+    pub const fn least(self) -> Option<Severity> {
+        match self {
+            Self::Error => Some(Severity::Error),
+            Self::Warning => Some(Severity::Warning),
+            Self::Info => Some(Severity::Info),
+            Self::Never => None,
+        }
+    }
+
     /// Whether findings, counted as error, warning, info, make `check` fail.
     pub fn fails(self, findings: [u64; 3]) -> bool {
-        let least = match self {
-            Self::Error => Severity::Error,
-            Self::Warning => Severity::Warning,
-            Self::Info => Severity::Info,
-            Self::Never => return false,
-        };
+        let Some(least) = self.least() else { return false };
         Severity::ALL.into_iter().zip(findings).any(|(severity, count)| severity >= least && count > 0)
     }
 }

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 
-use super::args::{FailOn, Format, limit};
+use super::args::{CheckFormat, FailOn, limit};
 use super::failure::{Failure, suggestion};
 use super::levels::Levels;
 use crate::catalog::tree::{Tree, Value};
@@ -38,7 +38,7 @@ pub(super) struct Config {
     pub(super) catalog: Vec<PathBuf>,
     pub(super) model: Option<String>,
     pub(super) from_boot: bool,
-    pub(super) format: Option<Format>,
+    pub(super) format: Option<CheckFormat>,
     pub(super) fail_on: Option<FailOn>,
     pub(super) payload: Option<usize>,
     pub(super) levels: Levels,
@@ -175,7 +175,7 @@ mod tests {
         assert_eq!(config.dialect.as_deref(), Some("sub/mine.toml"));
         assert_eq!(config.catalog, [Path::new("sub/a.toml")]);
         assert!(config.from_boot && config.payload == Some(usize::MAX));
-        assert_eq!((config.format, config.fail_on), (Some(Format::Jsonl), Some(FailOn::Never)));
+        assert_eq!((config.format, config.fail_on), (Some(CheckFormat::Jsonl), Some(FailOn::Never)));
         let severity = |name| config.levels.severity(Rule::from_name(name).unwrap());
         assert_eq!((severity("line-ending"), severity("unknown-urc")), (None, Some(Severity::Error)));
     }

@@ -1,16 +1,21 @@
 //! `atscope decode` and `atscope check`: every recording, every session in it, one after the other.
 
-use super::args::{Check, Decode, DialectArgs, FailOn, Format, Input};
+use super::args::{Check, CheckFormat, Decode, DialectArgs, FailOn, Input};
 use super::config::Config;
 use super::dialect::Catalogs;
 use super::failure::Failure;
 use super::filter::Filter;
 use super::input::{Recording, Refused};
 use super::interrupt::{self, INTERRUPTED};
+use super::levels::Levels;
 use super::out::Out;
 use super::session::{Header, Session, Settings, Shared, Show, What};
 use super::{FAILED, FINE, FOUND};
 use crate::capture::{CaptureError, Format as CaptureFormat, Reader};
+use crate::check::Rule;
+use crate::report::document::{Document, Scope};
+use crate::report::junit::Junit;
+use crate::report::sarif::Sarif;
 use crate::report::text::{self, Options, Shape};
 
 /// Bytes of a payload that are shown if nothing else is said.
@@ -30,7 +35,7 @@ pub(super) fn decode(args: Decode, config: Config, out: &mut Out) -> Result<u8, 
     let limit = args.payload.or(config.payload).unwrap_or(PAYLOAD);
     let text = Options { style: out.style, shape, limit, inline: true };
     let filter = Filter::new(&args);
-    let format = args.format.or(config.format).unwrap_or_default();
+    let format = args.format.or(config.format.and_then(CheckFormat::of_decode)).unwrap_or_default().into();
     let mut run = Run::new(args.dialect, config, Show { what, filter, format, text })?;
     run.all(&args.input, out)?;
     Ok(match run.end() {
@@ -47,13 +52,27 @@ pub(super) fn check(args: Check, config: Config, out: &mut Out) -> Result<u8, Fa
     let format = args.format.or(config.format).unwrap_or_default();
     let show = Show { what: What::Findings, filter: Filter::default(), format, text };
     let mut run = Run::new(args.dialect, config, show)?;
-    run.all(&args.input, out)?;
+    out.document = document(format, fail_on, &run.settings.levels);
+    run.documented(&args.input, out)?;
     Ok(match run.end() {
         _ if interrupt::asked() => INTERRUPTED,
         (true, _) => FAILED,
         (_, findings) if fail_on.fails(findings) => FOUND,
         _ => FINE,
     })
+}
+
+/// The report over all recordings that a format stands for.
+fn document(format: CheckFormat, fail_on: FailOn, levels: &Levels) -> Option<Document> {
+    let silenced = Rule::ALL.iter().copied().filter(|&rule| levels.severity(rule).is_none()).collect();
+    let scope = Scope { fails: fail_on.least(), silenced };
+    match format {
+        CheckFormat::Text | CheckFormat::Jsonl => None,
+        CheckFormat::Github => Some(Document::Github),
+        CheckFormat::Junit => Some(Document::Junit(Box::new(Junit::new(scope)))),
+        CheckFormat::Markdown => Some(Document::Markdown(Box::default())),
+        CheckFormat::Sarif => Some(Document::Sarif(Box::new(Sarif::new(scope)))),
+    }
 }
 
 /// A run over all recordings.
@@ -88,6 +107,18 @@ impl Run {
         Ok(Self { settings, catalogs, findings: [0; 3], failed: false, first: true, several: false })
     }
 
+    /// Handles all recordings; the report over them, if there is one, is whole whatever happens.
+    fn documented(&mut self, input: &Input, out: &mut Out) -> Result<(), Failure> {
+        if let Some(document) = &mut out.document {
+            document.begin(&mut out.buffer);
+        }
+        let result = self.all(input, out);
+        if let Some(mut document) = out.document.take() {
+            document.end(&mut out.buffer);
+        }
+        result
+    }
+
     fn all(&mut self, input: &Input, out: &mut Out) -> Result<(), Failure> {
         let recordings = input.recordings()?;
         self.several = recordings.len() > 1;
@@ -96,7 +127,11 @@ impl Run {
             if interrupt::asked() {
                 break;
             }
-            match self.one(recording, input, out) {
+            let result = self.one(recording, input, out);
+            if let (Err(Failure::Said(message)), Some(document)) = (&result, &mut out.document) {
+                document.unreadable(&mut out.buffer, &recording.name(), message);
+            }
+            match result {
                 Ok(()) => {}
                 Err(Failure::Said(message)) if self.several => {
                     // The others are still handled.
@@ -122,7 +157,7 @@ impl Run {
     /// Names the recording that comes, where there are several and its events are shown.
     fn heading(&self, name: &str, out: &mut Out) {
         let show = &self.settings.show;
-        if self.several && show.format == Format::Text && show.what != What::Findings {
+        if self.several && show.format == CheckFormat::Text && show.what != What::Findings {
             if !self.first {
                 out.buffer.push(b'\n');
             }

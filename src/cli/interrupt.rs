@@ -13,10 +13,16 @@ static ASKED: AtomicBool = AtomicBool::new(false);
 
 /// From here on Ctrl-C asks for the end; see [`asked`].
 pub(super) fn watch() {
-    let handler = || {
+    watch_then(|| {});
+}
+
+/// As [`watch`]; and the first Ctrl-C does this, for whoever does not look all the time.
+pub(super) fn watch_then(then: impl Fn() + Send + 'static) {
+    let handler = move || {
         if ASKED.swap(true, Ordering::Relaxed) {
             std::process::exit(i32::from(INTERRUPTED));
         }
+        then();
     };
     // Where no handler can be set, Ctrl-C ends the program as it always did.
     let _ = ctrlc::set_handler(handler);

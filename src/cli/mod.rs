@@ -20,6 +20,7 @@ mod out;
 mod printer;
 mod progress;
 mod session;
+mod simulate;
 
 use std::io::Write;
 
@@ -75,6 +76,7 @@ fn dispatch(cli: Cli, rules: Vec<(Rule, bool)>, out: &mut Out) -> Result<u8, Fai
         Command::Check(args) => decode::check(*args, config()?, out),
         Command::Convert(args) => convert::convert(&args, out),
         Command::Lines(args) => lines::lines(&args, out),
+        Command::Simulate(args) => simulate::simulate(&args, &config()?, out),
         Command::Catalog(args) => catalog::catalog(args, out),
         Command::Explain(args) => explain::explain(args.rule.as_deref(), out),
         Command::Completions(args) => manual::completions(args.shell, out),

@@ -11,6 +11,7 @@ use super::args::Color;
 use super::failure::Failure;
 use super::progress::Progress;
 use crate::report::Style;
+use crate::report::document::Document;
 
 /// Output is written when so much has come together.
 const ENOUGH: usize = 64 * 1024;
@@ -24,6 +25,8 @@ pub(super) struct Out {
     pub(super) buffer: Vec<u8>,
     /// How text looks.
     pub(super) style: Style,
+    /// The report that the run writes, where it writes one over all recordings.
+    pub(super) document: Option<Document>,
     stdout: Box<dyn Write>,
     color: ColorChoice,
     terminal: bool,
@@ -49,7 +52,7 @@ impl Out {
         let stdout: Box<dyn Write> =
             if colored { Box::new(AutoStream::new(stdout.lock(), choice)) } else { Box::new(stdout.lock()) };
         let style = Style { color: colored, width: width.unwrap_or(COLUMNS).clamp(60, 240) };
-        Self { buffer: Vec::with_capacity(2 * ENOUGH), style, stdout, color, terminal, progress: None }
+        Self { buffer: Vec::with_capacity(2 * ENOUGH), style, document: None, stdout, color, terminal, progress: None }
     }
 
     /// Writes the buffer if there is enough in it, or somebody looks on.
@@ -104,17 +107,65 @@ impl Out {
     }
 
     fn say(&self, what: &str, style: anstyle::Style, message: &str) {
-        let mut stderr = AutoStream::new(io::stderr(), self.color);
-        // File names and headers may hold anything: no control character reaches the terminal.
-        let text: String = message
-            .chars()
-            .map(|c| if c.is_control() && c != '\n' { char::REPLACEMENT_CHARACTER } else { c })
-            .collect();
-        // There is nowhere left to tell that this failed.
-        let mut write = || drop(writeln!(stderr, "{style}{what}{style:#}: {text}"));
+        let write = || self.voice().say(what, style, message);
         match &self.progress {
             Some(progress) => progress.aside(write),
             None => write(),
         }
     }
+
+    /// What other threads say with.
+    pub(super) fn voice(&self) -> Voice {
+        Voice { color: self.color }
+    }
+}
+
+/// Standard error alone, for any thread.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Voice {
+    color: ColorChoice,
+}
+
+impl Voice {
+    /// Says what went wrong.
+    pub(super) fn error(self, message: &str) {
+        self.say("error", anstyle::AnsiColor::Red.on_default().bold(), message);
+    }
+
+    /// Says what might have gone wrong.
+    pub(super) fn warning(self, message: &str) {
+        self.say("warning", anstyle::AnsiColor::Yellow.on_default().bold(), message);
+    }
+
+    /// Says what was decided.
+    pub(super) fn note(self, message: &str) {
+        self.say("note", anstyle::AnsiColor::Cyan.on_default(), message);
+    }
+
+    /// Writes text that is coloured as [`style`](Self::style) says.
+    pub(super) fn write(self, text: &[u8]) {
+        // There is nowhere left to tell that this failed.
+        let _ = AutoStream::new(io::stderr().lock(), self.color).write_all(text);
+    }
+
+    /// How text looks on standard error.
+    pub(super) fn style(self, width: usize) -> Style {
+        let stderr = io::stderr();
+        let choice = match self.color {
+            ColorChoice::Auto => AutoStream::choice(&stderr),
+            given => given,
+        };
+        Style { color: choice != ColorChoice::Never, width }
+    }
+
+    fn say(self, what: &str, style: anstyle::Style, message: &str) {
+        let mut stderr = AutoStream::new(io::stderr().lock(), self.color);
+        // There is nowhere left to tell that this failed.
+        let _ = writeln!(stderr, "{style}{what}{style:#}: {}", harmless(message));
+    }
+}
+
+/// File names and headers may hold anything: no control character reaches the terminal.
+pub(super) fn harmless(message: &str) -> String {
+    message.chars().map(|c| if c.is_control() && c != '\n' { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }

@@ -1,11 +1,14 @@
 //! Prints a session: what the analyzer says, as text or JSON lines, as far as filter and levels let it through.
 
-use super::args::Format;
+use super::args::CheckFormat as Format;
+use super::out::Out;
 use super::session::{Settings, Shared, What};
 use crate::Sender;
 use crate::capture;
 use crate::check::{Finding, Rule, Severity, Sink};
 use crate::report::Totals;
+use crate::report::document::Document;
+use crate::report::gather::Gather;
 use crate::report::jsonl::JsonLines;
 use crate::report::places::Places;
 use crate::report::stats::Stats;
@@ -15,6 +18,7 @@ use crate::session::Event;
 /// Prints a session.
 pub(super) struct Printer {
     form: Form,
+    file: String,
     /// The session's number, where the recording has several.
     pub(super) session: Option<u32>,
     stats: Option<Stats>,
@@ -25,6 +29,8 @@ pub(super) struct Printer {
 
 enum Form {
     Jsonl(JsonLines, Places),
+    /// A report over all recordings, which [`Out`] has.
+    Report(Box<Gather>),
     Text(Box<Text>),
 }
 
@@ -41,15 +47,17 @@ impl Printer {
                 }
                 Form::Text(Box::new(text))
             }
+            Format::Github | Format::Junit | Format::Markdown | Format::Sarif => Form::Report(Box::default()),
         };
         let stats = (settings.show.what == What::Table).then(Stats::default);
-        Self { form, session, stats, findings: [0; 3], shown: Shown::default() }
+        Self { form, file: file.to_owned(), session, stats, findings: [0; 3], shown: Shown::default() }
     }
 
     /// From here on the recording has several sessions, and this is the one with that number.
     pub(super) fn number(&mut self, session: u32) {
         match &mut self.form {
             Form::Jsonl(lines, _) => lines.set_session(Some(session)),
+            Form::Report(_) => {}
             Form::Text(text) => text.set_session(session),
         }
         self.session = Some(session);
@@ -59,17 +67,25 @@ impl Printer {
     pub(super) fn chunk(&mut self, from: Sender, len: usize, place: Option<&capture::Place<'_>>) {
         match &mut self.form {
             Form::Jsonl(_, places) => places.chunk(from, len, place),
+            Form::Report(gather) => gather.chunk(from, len, place),
             Form::Text(text) => text.chunk(from, len, place),
         }
     }
 
     /// Prints the totals.
-    pub(super) fn finish(&mut self, out: &mut Vec<u8>, totals: &Totals, settings: &Settings) {
+    pub(super) fn finish(&mut self, totals: &Totals, shared: &mut Shared<'_>) {
+        let Out { buffer: out, document, .. } = &mut *shared.out;
         match &mut self.form {
             Form::Jsonl(lines, _) => lines.summary(out, totals, self.stats.as_ref()),
+            Form::Report(gather) => {
+                if let Some(document) = document {
+                    gather.finish(out, document, &self.file);
+                    document.session(&self.file, self.session, totals, std::mem::take(&mut **gather));
+                }
+            }
             Form::Text(text) => {
                 if let Some(stats) = &self.stats {
-                    stats.text(out, settings.show.text.style);
+                    stats.text(out, shared.settings.show.text.style);
                     out.push(b'\n');
                 }
                 text.finish(out, totals);
@@ -80,9 +96,17 @@ impl Printer {
 
 /// The analyzer's sink: from events and findings to the output.
 pub(super) struct Tap<'a> {
-    pub(super) printer: &'a mut Printer,
-    pub(super) out: &'a mut Vec<u8>,
-    pub(super) settings: &'a Settings,
+    printer: &'a mut Printer,
+    out: &'a mut Vec<u8>,
+    document: Option<&'a mut Document>,
+    settings: &'a Settings,
+}
+
+impl<'a> Tap<'a> {
+    pub(super) fn new(printer: &'a mut Printer, shared: &'a mut Shared<'_>) -> Self {
+        let Out { buffer, document, .. } = &mut *shared.out;
+        Self { printer, out: buffer, document: document.as_mut(), settings: shared.settings }
+    }
 }
 
 impl Sink for Tap<'_> {
@@ -103,6 +127,11 @@ impl Sink for Tap<'_> {
                 places.event(event);
                 if shown && self.settings.show.what == What::Events {
                     lines.event(self.out, event);
+                }
+            }
+            Form::Report(gather) => {
+                if let Some(document) = &mut self.document {
+                    gather.event(self.out, document, &self.printer.file, event);
                 }
             }
             Form::Text(text) => text.event(self.out, event, shown),
@@ -126,6 +155,11 @@ impl Sink for Tap<'_> {
         }
         match &mut self.printer.form {
             Form::Jsonl(lines, places) => lines.finding_at(self.out, finding, severity, places.of(finding)),
+            Form::Report(gather) => {
+                if let Some(document) = &mut self.document {
+                    gather.finding(self.out, document, &self.printer.file, finding, severity);
+                }
+            }
             Form::Text(text) => text.finding(self.out, finding, severity),
         }
     }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::args::Format;
+use super::args::CheckFormat;
 use super::dialect::{self, Catalogs, Choice};
 use super::failure::Failure;
 use super::filter::Filter;
@@ -37,7 +37,7 @@ pub(super) struct Settings {
 pub(super) struct Show {
     pub(super) what: What,
     pub(super) filter: Filter,
-    pub(super) format: Format,
+    pub(super) format: CheckFormat,
     pub(super) text: text::Options,
 }
 
@@ -194,7 +194,7 @@ impl Session {
         let State::Running(running) = &mut self.state else {
             return Ok([0; 3]);
         };
-        let mut tap = Tap { printer: &mut self.printer, out: &mut shared.out.buffer, settings: shared.settings };
+        let mut tap = Tap::new(&mut self.printer, shared);
         let summary = running.analyzer.finish(&mut tap);
         if let Some(message) = damage {
             running.analyzer.damage(message.to_owned(), &mut tap);
@@ -208,7 +208,7 @@ impl Session {
             findings: self.printer.findings,
             bytes: summary.bytes,
         };
-        self.printer.finish(&mut shared.out.buffer, &totals, shared.settings);
+        self.printer.finish(&totals, shared);
         shared.out.settle()?;
         Ok(totals.findings)
     }
@@ -261,7 +261,7 @@ impl Session {
         let State::Running(running) = &mut self.state else {
             return;
         };
-        let mut tap = Tap { printer: &mut self.printer, out: &mut shared.out.buffer, settings: shared.settings };
+        let mut tap = Tap::new(&mut self.printer, shared);
         running.analyzer.push(from, time, bytes, faults, &mut tap);
     }
 }

@@ -3,8 +3,20 @@
 //! The catalog the other way round: no vendor's fact stands here. Deterministic: random values come from a generator that the
 //! caller seeds. Laws: what [`emit`] prints with values of [`values`] the decoder reads as that line or command, with those values.
 
+mod command;
 pub mod emit;
+mod generator;
 mod item;
+mod known;
+mod plan;
+mod script;
 pub mod values;
+mod violation;
 
+pub use command::{Invocation, Target, Values};
+pub use generator::Generator;
 pub use item::{Bag, Item};
+pub use known::Known;
+pub use plan::Step;
+pub use script::{Answer, Expected, Record, Script, Writer};
+pub use violation::Violation;

@@ -133,6 +133,72 @@ pub fn wrong(spec: &ParamSpec) -> Vec<(Rule, Item)> {
     out
 }
 
+/// The rule that a value breaks where it stands for a parameter; `None`: it is valid, or nobody can tell. A number stands without quotes.
+pub fn breaks(catalog: &Catalog, spec: &ParamSpec, item: &Item) -> Option<Rule> {
+    let (number, text, quoted) = match item {
+        Item::Omitted => return None,
+        Item::Int(number) => (Some(*number), item.text(), spec.quoted == Quoted::Must),
+        Item::Raw(raw) => match raw.strip_prefix(b"\"") {
+            Some(inner) => (item.int(), inner.strip_suffix(b"\"").unwrap_or(inner).into(), true),
+            None => (item.int(), item.text(), false),
+        },
+        Item::Text(_) => (item.int(), item.text(), spec.quoted != Quoted::Never),
+    };
+    let within = |ranges: &Ranges, number: i64, rule: Rule| (!ranges.contains(number)).then_some(rule);
+    let len = i64::try_from(text.len()).unwrap_or(i64::MAX);
+    match &spec.kind {
+        Kind::Int(ranges) => number.map_or(Some(Rule::ParamType), |number| within(ranges, number, Rule::ParamRange)),
+        Kind::Hex(ranges) => {
+            let number = number.or_else(|| crate::syntax::value::hexadecimal(&text));
+            number.map_or(Some(Rule::ParamType), |number| within(ranges, number, Rule::ParamRange))
+        }
+        Kind::Numbers => match number {
+            Some(number) if spec.labels.iter().any(|(own, _)| int(own) == Some(number)) => None,
+            Some(_) => Some(Rule::ParamRange),
+            None => Some(Rule::ParamType),
+        },
+        Kind::Bits => match number {
+            Some(number) if number >= 0 && number & !mask(spec) == 0 => None,
+            Some(_) => Some(Rule::ParamRange),
+            None => Some(Rule::ParamType),
+        },
+        Kind::Code(table) => {
+            let table = catalog.codes.get(usize::from(*table))?;
+            let known = number.map_or(!table.words.is_empty(), |number| table.meaning(number).is_some());
+            (!known).then_some(Rule::UndocumentedCode)
+        }
+        Kind::Words => {
+            if !quoted && spec.quoted == Quoted::Must {
+                return Some(Rule::ParamType);
+            }
+            let known = spec.labels.iter().any(|(own, _)| match own {
+                StateValue::Word(word) => word.as_bytes().eq_ignore_ascii_case(&text),
+                StateValue::Int(own) => number == Some(*own),
+            });
+            (!known).then_some(Rule::ParamRange)
+        }
+        Kind::Ip => (!crate::syntax::value::is_ip(&text)).then_some(Rule::ParamType),
+        Kind::Mac(_) => crate::syntax::value::mac(&text).is_none().then_some(Rule::ParamType),
+        Kind::HexString(ranges) => match crate::syntax::value::hex_len(&text) {
+            Some(len) => within(ranges, i64::try_from(len).unwrap_or(i64::MAX), Rule::ParamLength),
+            None => Some(Rule::ParamType),
+        },
+        Kind::Host(ranges) | Kind::String(ranges) | Kind::Text(ranges) => {
+            if !quoted && spec.quoted == Quoted::Must && !matches!(item, Item::Text(_)) {
+                return Some(Rule::ParamType);
+            }
+            let begins =
+                |start: &str| text.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start.as_bytes()));
+            if !spec.starts.is_empty() && !spec.starts.iter().any(|start| begins(start)) {
+                return Some(Rule::ParamRange);
+            }
+            within(ranges, len, Rule::ParamLength)
+        }
+        Kind::Float => crate::syntax::value::float(&text).is_none().then_some(Rule::ParamType),
+        Kind::Any | Kind::Data(_) | Kind::List => None,
+    }
+}
+
 /// The value that a module has before anybody set one: the manual's default, else the first that is valid.
 pub fn usual(catalog: &Catalog, spec: &ParamSpec) -> Item {
     let default = spec.default.as_ref().map(|value| match value {

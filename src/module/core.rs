@@ -65,7 +65,9 @@ pub struct Chunk {
 pub(super) enum Act {
     Boot,
     DataTimeout(u64),
-    Guard(u64),
+    Guard,
+    Offline,
+    Online,
     Restart,
     Say(Chunk),
     Timer(Token),
@@ -79,6 +81,8 @@ pub(crate) struct Call {
     pub(crate) form: Form,
     /// As the catalog writes it.
     pub(crate) name: Box<str>,
+    /// As the host wrote it, in capitals: an alias, maybe.
+    pub(crate) spelled: Box<str>,
     /// The given parameters, by the catalog's names; omitted ones are [`Item::Omitted`].
     pub(crate) given: Bag,
 }
@@ -117,6 +121,10 @@ pub(crate) struct Core {
     pub(crate) world: Box<dyn World>,
     /// Why the newest command was refused; for tests.
     pub(crate) refused: Option<Refusal>,
+    /// What a command is told now in place of the catalog's word for a busy module.
+    pub(crate) busy: Option<&'static str>,
+    /// Milliseconds that the next restart takes longer: the module sleeps.
+    pub(crate) asleep: u64,
     pub(super) quiet: bool,
     pub(super) concluded: Option<Outcome>,
     now: Time,
@@ -152,6 +160,8 @@ impl Core {
             memory: Memory::default(),
             rng: Rng::with_seed(seed),
             refused: None,
+            busy: None,
+            asleep: 0,
             quiet: false,
             concluded: None,
             now: Time::ZERO,
@@ -206,6 +216,12 @@ impl Core {
         self.enter(self.now.plus(Time::from_millis(millis)), Act::Timer(token));
     }
 
+    /// As [`timer`](Self::timer), counted from the end of all that was said so far, and of the result of the command in work.
+    pub(crate) fn later(&mut self, millis: u64, token: Token) {
+        let time = self.cursor.max(self.now).plus(Time::from_millis(millis));
+        self.enter(time, Act::Timer(token));
+    }
+
     /// Takes a timer off the agenda; `false`: there is none.
     pub(crate) fn cancel(&mut self, token: Token) -> bool {
         let before = self.agenda.len();
@@ -225,11 +241,21 @@ impl Core {
         }
     }
 
+    /// The module looks again at what waits once all that was said is out.
+    pub(super) fn wake_when_said(&mut self) {
+        let time = self.cursor.max(self.now);
+        let mut same = self.agenda.range((time, 0)..=(time, u64::MAX));
+        if !same.any(|(_, act)| matches!(act, Act::Wake)) {
+            self.enter(time, Act::Wake);
+        }
+    }
+
     /// Drops all that is on the agenda: power is gone.
     pub(super) fn forget(&mut self) {
         self.agenda.clear();
         self.cursor = self.now;
         self.concluded = None;
+        self.busy = None;
         self.quiet = false;
     }
 
@@ -290,8 +316,9 @@ impl Core {
         self.say(said, framed, 0);
     }
 
-    fn framed(&self, said: Said, text: &[u8], ends: bool) -> Vec<u8> {
+    pub(super) fn framed(&self, said: Said, text: &[u8], ends: bool) -> Vec<u8> {
         let blank = match said {
+            _ if self.output.blank == Some(Blank::None) => false,
             Said::Final => true,
             Said::Response => self.output.blank == Some(Blank::All) && self.responses == 0,
             Said::Urc | Said::Progress => self.output.blank == Some(Blank::All),
@@ -313,12 +340,32 @@ impl Core {
         self.say_found(Said::Response, found, name, bag)
     }
 
+    /// As [`respond`](Self::respond), for the response that has this text in it, where several have one name: `STAMAC`.
+    pub(crate) fn respond_like(&mut self, call: &Call, name: &str, text: &str, bag: &Bag) -> bool {
+        let spec = self.form_of(call);
+        let known = spec.iter().flat_map(|spec| &spec.reply).copied();
+        let like: Vec<u32> = known.filter(|at| self.line(*at).is_some_and(|line| line.text.contains(text))).collect();
+        let found = self.compose(&like, name, bag);
+        self.say_found(Said::Response, found, name, bag)
+    }
+
     /// As [`respond`](Self::respond), for the form's response that fits best, whatever its name: also one without.
     pub(crate) fn respond_any(&mut self, call: &Call, bag: &Bag) -> bool {
         let spec = self.form_of(call);
         let known: Vec<u32> = spec.iter().flat_map(|spec| spec.reply.iter()).copied().collect();
         let found = self.best(&known, bag);
         found.is_some() && self.say_found(Said::Response, found, "", bag)
+    }
+
+    /// As [`respond`](Self::respond), with what this firmware prints ahead of it and behind it in place of line ends.
+    pub(crate) fn respond_within(&mut self, call: &Call, ahead: &[u8], name: &str, bag: &Bag, behind: &[u8]) -> bool {
+        let spec = self.form_of(call);
+        let known: Vec<u32> = spec.iter().flat_map(|spec| spec.reply.iter().chain(&spec.after)).copied().collect();
+        let found = self.compose(&known, name, bag);
+        let known = found.is_some();
+        let line = found.unwrap_or_else(|| self.plain(name, bag));
+        self.say(Said::Response, [ahead, &line, behind].concat(), bag.data().map_or(0, <[u8]>::len));
+        known
     }
 
     /// Says an unsolicited line, or a delayed result.
@@ -386,9 +433,14 @@ impl Core {
 
     /// Of some lines the one that takes the most values, as this firmware prints it, in this state.
     fn best(&self, known: &[u32], bag: &Bag) -> Option<Vec<u8>> {
+        // Where this firmware's own lines do not fit, another's is better than none.
+        self.best_of(known, bag, false).or_else(|| self.best_of(known, bag, true))
+    }
+
+    fn best_of(&self, known: &[u32], bag: &Bag, foreign: bool) -> Option<Vec<u8>> {
         let mut best: Option<((usize, u8), Vec<u8>)> = None;
         for line in known.iter().filter_map(|at| self.line(*at)) {
-            let Some(rank) = self.prints(line) else { continue };
+            let Some(rank) = self.prints(line).or(foreign.then_some(0)) else { continue };
             if line.when.as_ref().is_some_and(|when| {
                 when.expr.eval(&Scope { state: &self.state, catalog: &self.catalog, given: bag }) == Some(false)
             }) {
@@ -404,15 +456,24 @@ impl Core {
         best.map(|(_, bytes)| bytes)
     }
 
+    /// How well a line suits this firmware and the spelling of its command. A real firmware answers in the host's spelling, the manual in its
+    /// own.
+    pub(crate) fn suits(&self, line: &Line, call: &Call) -> Option<(bool, u8, bool)> {
+        let rank = self.prints(line)?;
+        let alike = line.name == call.spelled;
+        Some((alike && self.profile.is_some(), rank, alike))
+    }
+
     /// How well a line suits this firmware; `None`: it does not print it.
     pub(super) fn prints(&self, line: &Line) -> Option<u8> {
         match line.profile {
             None => Some(1),
-            Some(own) if Some(own) == self.profile => Some(2),
-            // A generation that nothing tells stands for all of them.
+            Some(own) if Some(own) == self.profile => Some(3),
+            // A generation that nothing tells stands for all of them: what every firmware prints comes ahead of what the manual says, unless
+            // the module is one after the manual.
             Some(any) => {
                 let tells = self.catalog.profiles.get(usize::from(any)).map(|profile| profile.tells.is_empty());
-                (tells == Some(true)).then_some(0)
+                (tells == Some(true)).then_some(if self.profile.is_some() { 2 } else { 0 })
             }
         }
     }
@@ -520,6 +581,16 @@ impl Core {
     pub(crate) fn id(&mut self) -> Id {
         self.ids += 1;
         self.ids
+    }
+
+    /// Passthrough begins without a command, once all that was said is out.
+    pub(crate) fn online(&mut self) {
+        self.enter(self.cursor, Act::Online);
+    }
+
+    /// Ends passthrough mode from this side, once all that was said is out.
+    pub(crate) fn offline(&mut self) {
+        self.enter(self.cursor, Act::Offline);
     }
 
     /// Ends the command that was left [`Outcome::Pending`].

@@ -62,8 +62,18 @@ impl Module {
             Act::DataTimeout(phase) if phase == self.phases && matches!(self.phase, Phase::Data { .. }) => {
                 self.end_data(DataEnd::Timeout);
             }
-            Act::Guard(phase) if phase == self.phases => self.guard(),
-            Act::DataTimeout(_) | Act::Guard(_) | Act::Wake => {}
+            Act::Guard => self.listened(),
+            Act::Offline => {
+                if matches!(self.phase, Phase::Passthrough { .. }) {
+                    self.phase = Phase::Command;
+                    self.phases += 1;
+                }
+            }
+            Act::Online => {
+                self.phase = Phase::Passthrough { packet: Vec::new() };
+                self.running = None;
+            }
+            Act::DataTimeout(_) | Act::Wake => {}
             Act::Restart => self.restart(),
             Act::Say(chunk) => self.core.put(chunk),
             Act::Timer(token) => self.dialect.timer(&mut self.core, token),
@@ -73,8 +83,9 @@ impl Module {
     pub(super) fn start(&mut self, factory: bool) {
         let catalog = Arc::clone(&self.core.catalog);
         self.core.state.reset(&catalog, factory);
-        if factory {
-            self.core.memory.reset();
+        match factory {
+            true => self.core.memory.reset(),
+            false => self.core.memory.restart(&catalog),
         }
         self.dialect.start(&mut self.core, factory);
     }
@@ -83,10 +94,12 @@ impl Module {
         self.core.forget();
         self.running = None;
         self.input.clear();
+        self.listening = false;
         self.phase = Phase::Off;
         self.phases += 1;
         self.start(false);
         let boot = Time::from_millis(self.core.world.scenario().delays.boot);
-        self.core.enter(self.core.now().plus(boot), Act::Boot);
+        let asleep = Time::from_millis(std::mem::take(&mut self.core.asleep));
+        self.core.enter(self.core.now().plus(asleep).plus(boot), Act::Boot);
     }
 }

@@ -65,8 +65,13 @@ impl Module {
                 let from = got.len().saturating_sub(1);
                 got.extend_from_slice(self.input.take(declared.saturating_sub(got.len())));
                 let end = phase.and_then(|data| data.ends.as_deref()).map(str::as_bytes);
+                // A backslash ahead of the end makes it data.
+                let ends = |at: usize| {
+                    let ahead = got.get(..from + at).unwrap_or_default().iter().rev();
+                    ahead.take_while(|byte| **byte == b'\\').count() % 2 == 0
+                };
                 if let Some(end) = end
-                    && let Some(at) = memchr::memmem::find(got.get(from..).unwrap_or_default(), end)
+                    && let Some(at) = memchr::memmem::find_iter(got.get(from..).unwrap_or_default(), end).find(|at| ends(*at))
                 {
                     // What came behind the end is the next line's.
                     let rest: Vec<u8> = got.drain(from + at..).skip(end.len()).collect();
@@ -77,9 +82,7 @@ impl Module {
                 } else if got == b"+++"
                     && phase.is_some_and(|data| data.then.iter().any(|name| name.ends_with("Canceled")))
                 {
-                    self.phases += 1;
-                    let time = self.core.now().plus(Time::from_millis(GUARD));
-                    self.core.enter(time, Act::Guard(self.phases));
+                    self.await_silence();
                 }
             }
             None => match memchr::memchr2(0x1A, 0x1B, self.input.rest()) {
@@ -96,6 +99,21 @@ impl Module {
             },
         }
         true
+    }
+
+    /// Waits for silence behind what came just now; a wait that is on already goes on.
+    pub(super) fn await_silence(&mut self) {
+        self.heard = self.core.now();
+        if !std::mem::replace(&mut self.listening, true) {
+            self.core.enter(self.heard.plus(Time::from_millis(GUARD)), Act::Guard);
+        }
+    }
+
+    /// The wait is over: there was silence, or the host went on in between.
+    pub(super) fn listened(&mut self) {
+        let end = self.heard.plus(Time::from_millis(GUARD));
+        self.listening = self.core.now() < end;
+        if self.listening { self.core.enter(end, Act::Guard) } else { self.guard() }
     }
 
     /// Silence: a packet is complete, or `+++` stood alone.

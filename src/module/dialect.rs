@@ -17,12 +17,16 @@ pub(crate) enum Outcome {
     Data,
     /// It failed; with the code of `+CME ERROR` where the dialect has one.
     Error(Option<Item>),
+    /// It failed with this result and its code, whatever [`Dialect::error`] says: `+CMS ERROR: 321`.
+    Failed(Cow<'static, str>, Item),
     /// It ended with this result: `SEND FAIL`, `FAIL`, `+MQTTPUB:OK`.
     Final(Cow<'static, str>),
     /// It ended without a result.
     Nothing,
     /// It succeeded: the catalog's first result.
     Ok,
+    /// It succeeded with this result, behind which passthrough begins: `CONNECT`. [`Core::offline`] ends it from this side.
+    Online(Cow<'static, str>),
     /// Passthrough begins: prompt, then all goes to [`Dialect::passthrough`] up to `+++`.
     Passthrough,
     /// It goes on; [`Core::finish`] ends it.
@@ -75,6 +79,17 @@ pub(crate) trait Dialect: Send {
 
     /// The world said something.
     fn world(&mut self, core: &mut Core, event: Event) {}
+
+    /// A command fails, with this code if it has one: what is said ahead of its result.
+    fn failing(&mut self, core: &mut Core, code: Option<&Item>) {}
+
+    /// What a failure with this code, if it has one, is told with: the result and the code to print.
+    fn error(&self, core: &Core, code: Option<Item>) -> (&'static str, Option<Item>) {
+        match code {
+            Some(code) if core.int("cmee").is_some_and(|cmee| cmee > 0) => ("+CME ERROR", Some(code)),
+            _ => ("ERROR", None),
+        }
+    }
 
     /// The code with which a refused command fails; `None`: a bare `ERROR`.
     fn code(&self, core: &Core, refusal: &Refusal) -> Option<Item> {

@@ -21,13 +21,14 @@ pub(super) fn command(core: &mut Core, call: &Call) -> Outcome {
     let mut told: Vec<&str> = Vec::new();
     for at in &spec.reply {
         let Some(line) = catalog.lines.get(*at as usize) else { continue };
-        // Lines of one name are alternatives of each other; the best was said already.
-        if told.contains(&&*line.name) {
+        // Lines of one name, and of the command's several names, are alternatives of each other; the best was said already.
+        let name = common(command, &line.name);
+        if told.contains(&name) {
             continue;
         }
-        told.push(&line.name);
+        told.push(name);
         let alike = spec.reply.iter().filter_map(|at| catalog.lines.get(*at as usize));
-        let alike: Vec<&Line> = alike.filter(|other| other.name == line.name).collect();
+        let alike: Vec<&Line> = alike.filter(|other| common(command, &other.name) == name).collect();
         let rows = match call.form {
             Form::Read => core.memory.rows(call.command).to_vec(),
             _ => Vec::new(),
@@ -48,11 +49,16 @@ pub(super) fn command(core: &mut Core, call: &Call) -> Outcome {
     }
 }
 
-/// Says the line that suits this firmware best and can be filled.
+/// A line's name; the command's own for each of its names.
+fn common<'c>(command: &'c Command, name: &'c str) -> &'c str {
+    if command.aliases.iter().any(|alias| **alias == *name) { &command.name } else { name }
+}
+
+/// Says the line that suits the command's spelling and this firmware best and can be filled.
 fn say(core: &mut Core, catalog: &Catalog, command: &Command, call: &Call, alike: &[&Line], row: &Bag) {
-    let mut best: Option<(u8, Vec<u8>)> = None;
+    let mut best: Option<((bool, u8, bool), Vec<u8>)> = None;
     for line in alike {
-        let Some(rank) = core.prints(line) else { continue };
+        let Some(rank) = core.suits(line, call) else { continue };
         let scope = super::state::Scope { state: &core.state, catalog, given: row };
         if line.when.as_ref().is_some_and(|when| when.expr.eval(&scope) == Some(false)) {
             continue;

@@ -1,8 +1,7 @@
 //! The host's bytes: command lines, echoed and taken apart; what is data goes to the data phase.
 
-use super::core::{Act, Said};
-use super::{GUARD, LINE, Module, PACKET, Phase, Running};
-use crate::Time;
+use super::core::Said;
+use super::{LINE, Module, PACKET, Phase, Running};
 use crate::catalog::EchoEnd;
 use crate::syntax::command;
 
@@ -29,12 +28,10 @@ impl Module {
             }
             Phase::Passthrough { packet } => {
                 packet.extend_from_slice(self.input.take(PACKET.saturating_sub(packet.len())));
-                self.phases += 1;
                 if packet.len() >= PACKET {
-                    self.guard();
+                    self.guard()
                 } else {
-                    let time = self.core.now().plus(Time::from_millis(GUARD));
-                    self.core.enter(time, Act::Guard(self.phases));
+                    self.await_silence()
                 }
                 true
             }
@@ -53,10 +50,11 @@ impl Module {
             return false;
         };
         let busy = self.core.output.busy.clone().filter(|_| self.running.is_some());
+        let busy = busy.map(|busy| self.core.busy.map_or(busy, Into::into));
         let ready = self.core.said_by() <= self.core.now();
         if busy.is_none() && (self.running.is_some() || !ready) {
             if self.running.is_none() {
-                self.core.enter(self.core.said_by(), Act::Wake);
+                self.core.wake_when_said();
             }
             return false;
         }
@@ -93,13 +91,14 @@ impl Module {
         true
     }
 
-    fn echo(&mut self, line: &[u8]) {
+    pub(super) fn echo(&mut self, line: &[u8]) {
         if self.core.int("echo") == Some(0) {
             return;
         }
         let end: &[u8] = match self.core.output.echo {
             None | Some(EchoEnd::Cr) => b"\r",
             Some(EchoEnd::CrCrLf) => b"\r\r\n",
+            Some(EchoEnd::None) => return,
             Some(EchoEnd::Sent) => b"\r\n",
         };
         self.core.say(Said::Echo, [line, end].concat(), 0);

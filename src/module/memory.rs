@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::catalog::Catalog;
 use crate::generate::{Bag, Item};
 
 /// Most rows of one command: contexts, links, characteristics.
@@ -39,7 +40,12 @@ impl Memory {
         self.rows.remove(&command);
     }
 
-    /// Forgets all: power is gone, or the flash is erased.
+    /// Forgets what is not kept in flash: power is gone.
+    pub(crate) fn restart(&mut self, catalog: &Catalog) {
+        self.rows.retain(|command, _| catalog.commands.get(*command as usize).is_some_and(|command| command.saved));
+    }
+
+    /// Forgets all: the flash is erased.
     pub(crate) fn reset(&mut self) {
         self.rows.clear();
     }

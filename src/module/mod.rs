@@ -12,13 +12,17 @@ mod course;
 mod data;
 mod dialect;
 mod dialects;
+pub mod faults;
 mod generic;
 mod inbox;
 mod input;
 mod memory;
+mod net;
 mod scenario;
 mod scripted;
 mod state;
+#[cfg(test)]
+mod testing;
 mod verdict;
 mod work;
 pub mod world;
@@ -26,6 +30,7 @@ pub mod world;
 use std::sync::Arc;
 
 pub use self::core::{Chunk, Said};
+pub use self::net::{Allowed, Net, NotAllowed};
 pub use self::scenario::*;
 pub use self::scripted::Scripted;
 pub use self::verdict::Refusal;
@@ -102,8 +107,11 @@ pub struct Module {
     phase: Phase,
     running: Option<Running>,
     last_line: Vec<u8>,
-    /// Counts data phases and packets, so that an old timer does not end a new one.
+    /// Counts data phases, so that an old timer does not end a new one.
     phases: u64,
+    /// When the host was last heard, of what silence ends; and whether that silence is waited for.
+    heard: Time,
+    listening: bool,
     lost: u64,
 }
 
@@ -168,6 +176,8 @@ impl Module {
             running: None,
             last_line: Vec::new(),
             phases: 0,
+            heard: Time::ZERO,
+            listening: false,
             lost: 0,
         };
         module.start(true);
@@ -217,6 +227,16 @@ impl Module {
     /// Bytes of the host that were lost because it sent more than the module could take in.
     pub fn lost(&self) -> u64 {
         self.lost
+    }
+
+    /// Bytes of the host that wait until the module is done with what it is at.
+    pub fn pending(&self) -> usize {
+        self.input.len()
+    }
+
+    /// Whether it hears the host: false from power or reset to the boot banner.
+    pub fn is_up(&self) -> bool {
+        !matches!(self.phase, Phase::Off)
     }
 
     /// Why the newest command was refused; `None`: it was not.

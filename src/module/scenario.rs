@@ -1,11 +1,19 @@
 //! What stands around a virtual module: access points, servers, brokers, devices, and what happens when.
 //!
 //! Data only; [`super::scripted`] acts on it. What a scenario does not say has a default with which the usual session works:
-//! one open access point, a web server and an echoing peer behind any name.
+//! one open access point, a web server and an echoing peer behind any name. As soon as a list has entries, these alone are there: what fits
+//! none of a scenario's `peers` is refused, what fits none of its `http` is 404; an entry without a condition, at the list's end, takes the rest.
+//!
+//! A text that stands for bytes (`body`, `greeting`, `replies`, `says`) may say them otherwise: `hex:00ff` by their digits, and in a file
+//! `file:page.html` by another file beside it. See [`bytes_of`].
+
+mod load;
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+
+pub use load::ScenarioError;
 
 /// A world as a file says it (TOML). Times are in milliseconds.
 #[derive(Clone, Debug, Deserialize)]
@@ -24,6 +32,8 @@ pub struct Scenario {
     pub hosts: BTreeMap<String, String>,
     /// A name that `hosts` does not list is not known.
     pub known_hosts_only: bool,
+    /// Files of the module's file system, by name; without any, each name that is asked for is a small file.
+    pub files: BTreeMap<String, String>,
     /// Web servers, the first that fits counts.
     pub http: Vec<HttpRule>,
     /// TCP, UDP and TLS servers, the first that fits counts.
@@ -42,6 +52,16 @@ pub struct Scenario {
     pub epoch: u64,
     /// How long usual things take.
     pub delays: Delays,
+}
+
+/// The bytes that a text of a scenario stands for: those of the text, or what its digits say where it starts with `hex:`.
+///
+/// ```
+/// assert_eq!(atscope::module::bytes_of("hex:00fF"), [0x00, 0xFF]);
+/// assert_eq!(atscope::module::bytes_of("hello\r\n"), b"hello\r\n");
+/// ```
+pub fn bytes_of(text: &str) -> Vec<u8> {
+    text.strip_prefix("hex:").and_then(load::digits).unwrap_or_else(|| text.as_bytes().to_vec())
 }
 
 /// A number or a text.
@@ -115,7 +135,7 @@ pub struct HttpRule {
     pub echo: bool,
     /// How long it takes.
     pub delay: Option<u64>,
-    /// It fails: `dns`, `refused`, `timeout`, `tls`, `no-network`, `broken`; or a status or error code of the manual.
+    /// It fails: `dns`, `refused`, `timeout`, `tls`, `no-network`, `broken`; or a status or error code of the manual, which stands in for the status.
     pub fails: Option<Fact>,
     /// The server closes the connection so long after its answer.
     pub closes: Option<u64>,
@@ -138,9 +158,11 @@ pub struct Peer {
     pub replies: Vec<(String, String)>,
     /// It says back what it gets, where no reply fits.
     pub echo: bool,
+    /// A message that is an HTTP request is answered as `http` says.
+    pub http: bool,
     /// How long it takes to connect and to answer.
     pub delay: Option<u64>,
-    /// It fails: as of web servers.
+    /// It fails: as of web servers, by a word.
     pub fails: Option<Fact>,
     /// It closes the connection after so many messages.
     pub closes_after: Option<u32>,
@@ -275,6 +297,7 @@ impl Default for Scenario {
             stations: Vec::new(),
             hosts: BTreeMap::new(),
             known_hosts_only: false,
+            files: BTreeMap::new(),
             http: Vec::new(),
             peers: Vec::new(),
             clients: Vec::new(),
@@ -337,6 +360,7 @@ impl Default for Peer {
             greeting: String::new(),
             replies: Vec::new(),
             echo: true,
+            http: false,
             delay: None,
             fails: None,
             closes_after: None,

@@ -83,7 +83,8 @@ impl Scope<'_> {
         self.given.get(self.catalog.names.get(name as usize)?)
     }
 
-    fn index(&self, name: u32) -> Option<usize> {
+    /// The link or connection that a parameter names; the first, where it is left out.
+    pub(crate) fn index(&self, name: u32) -> Option<usize> {
         match self.item(name) {
             None | Some(Item::Omitted) => Some(0),
             Some(item) => usize::try_from(item.int()?).ok(),

@@ -17,15 +17,17 @@ pub struct Refusal {
     pub rule: Rule,
     /// The parameter that breaks it, by the manual's name; empty where it is none.
     pub param: Box<str>,
+    /// The command, as the catalog writes it; empty where it has none of that name.
+    pub command: Box<str>,
 }
 
 impl Refusal {
     pub(crate) fn of(rule: Rule) -> Self {
-        Self { rule, param: "".into() }
+        Self { rule, param: "".into(), command: "".into() }
     }
 
     fn at(rule: Rule, spec: &ParamSpec) -> Self {
-        Self { rule, param: spec.name.clone() }
+        Self { rule, param: spec.name.clone(), command: "".into() }
     }
 }
 

@@ -41,7 +41,9 @@ impl Module {
                     self.core.concluded = Some(outcome);
                 }
             }
-            Err(refusal) => {
+            Err(mut refusal) => {
+                let known = self.core.catalog.command(&name).map(|command| command.name.clone());
+                refusal.command = known.unwrap_or_default();
                 let code = self.dialect.code(&self.core, &refusal);
                 self.core.refused = Some(refusal);
                 self.core.concluded = Some(Outcome::Error(code));
@@ -57,7 +59,8 @@ impl Module {
         let spec = bench.form(entry, part.form)?;
         let given = bench.params(spec, args)?;
         bench.conditions(entry, spec, &given)?;
-        Ok(Call { command: at, form: part.form, name: entry.name.clone(), given })
+        let spelled = String::from_utf8_lossy(name).to_ascii_uppercase().into();
+        Ok(Call { command: at, form: part.form, name: entry.name.clone(), spelled, given })
     }
 
     /// What the scenario answers this line with, in place of what the catalog says.
@@ -109,7 +112,12 @@ impl Module {
                         self.step();
                         continue;
                     }
-                    let restarts = spec.is_some_and(|spec| spec.restarts);
+                    let given = running.call.as_ref().map(|(call, _)| &call.given);
+                    let bench = Bench { catalog: &catalog, model: None, state: &self.core.state };
+                    let restarts = spec.is_some_and(|spec| match (&spec.restarts_when, given) {
+                        (Some(when), Some(given)) => bench.holds(given, when) == Some(true),
+                        _ => spec.restarts,
+                    });
                     let after_data = running.after_data;
                     self.running = None;
                     let name = match spec {
@@ -132,14 +140,22 @@ impl Module {
                     self.running = None;
                     self.core.result(&name, None);
                 }
+                Outcome::Failed(name, code) => {
+                    self.running = None;
+                    self.core.result(&name, Some(&code));
+                }
                 Outcome::Nothing => self.running = None,
+                Outcome::Online(name) => {
+                    self.running = None;
+                    self.core.result(&name, None);
+                    self.phase = Phase::Passthrough { packet: Vec::new() };
+                    return;
+                }
                 Outcome::Error(code) => {
                     self.running = None;
-                    let errors = self.core.int("cmee").unwrap_or_default();
-                    match code {
-                        Some(code) if errors > 0 => self.core.result("+CME ERROR", Some(&code)),
-                        _ => self.core.result("ERROR", None),
-                    }
+                    self.dialect.failing(&mut self.core, code.as_ref());
+                    let (name, code) = self.dialect.error(&self.core, code);
+                    self.core.result(name, code.as_ref());
                 }
             }
         }

@@ -7,15 +7,21 @@
 //! the direction of text or have no width, are written as escapes.
 
 mod block;
+pub mod document;
 mod duration;
+pub mod gather;
+mod github;
 mod json;
 pub mod jsonl;
+pub mod junit;
 pub mod lines;
+pub mod markdown;
 mod payload;
 mod pen;
 pub mod places;
 pub mod reference;
 mod ring;
+pub mod sarif;
 pub mod stats;
 pub mod text;
 mod units;

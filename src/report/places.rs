@@ -62,6 +62,15 @@ pub(super) struct Found<'p> {
     pub(super) marked: std::ops::Range<usize>,
 }
 
+/// A part of a line of the file; line and columns count from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Region {
+    pub(super) line: u64,
+    pub(super) column: u64,
+    /// Of the character behind the part.
+    pub(super) end_column: u64,
+}
+
 impl Places {
     /// Notes where the next bytes of a sender stand; to be called ahead of their events.
     pub fn chunk(&mut self, from: Sender, len: usize, place: Option<&Place<'_>>) {
@@ -89,11 +98,19 @@ impl Places {
 
     /// Line and column, both from 1, of the first byte that a finding is about.
     pub fn of(&self, finding: &Finding) -> Option<(u64, u64)> {
-        let seq = finding.seq?;
+        self.region(finding.seq?, finding.span.as_ref()).map(|region| (region.line, region.column))
+    }
+
+    /// Where the bytes of an event, or a part of them, stand: what of them is on the first of their lines.
+    pub(super) fn region(&self, seq: u64, span: Option<&std::ops::Range<usize>>) -> Option<Region> {
         let &(number, from, offset, len) = self.events.get((seq % EVENTS) as usize)?;
-        let span = finding.span.as_ref().map_or(0..len, |span| span.start as u64..span.end as u64);
+        let span = span.map_or(0..len, |span| span.start as u64..span.end as u64);
         let found = self.find(from, offset..offset + len, offset + span.start..offset + span.end);
-        found.filter(|_| number == seq).map(|found| (found.line, found.column))
+        found.filter(|_| number == seq).map(|found| {
+            let Found { line, column, .. } = found;
+            let end_column = column + characters(found.text.get(found.marked.clone()).unwrap_or_default());
+            Region { line, column, end_column }
+        })
     }
 
     pub(super) fn is_empty(&self) -> bool {
