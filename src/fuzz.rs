@@ -8,9 +8,11 @@ mod conversation;
 mod laws;
 #[cfg(feature = "cli")]
 mod shown;
+mod syntax;
 
 pub use conversation::{Chunk, Conversation};
 pub use laws::{Record, Told};
+pub use syntax::syntax;
 
 use std::sync::{Arc, LazyLock};
 
@@ -62,6 +64,14 @@ pub fn levels(data: &[u8]) {
 /// If a law is broken.
 pub fn uart(data: &[u8]) {
     crate::uart::fuzz_uart(data);
+}
+
+/// Mutates an input for a driver's parser; see [`crate::mutate::laws`].
+///
+/// # Panics
+/// If a law is broken.
+pub fn mutate(data: &[u8]) {
+    crate::mutate::laws(data);
 }
 
 /// Loads text as a catalog: it is taken, or every mistake has a place. What is taken decodes anything.

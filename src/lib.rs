@@ -14,6 +14,8 @@ pub mod catalog;
 pub mod check;
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "cli")]
+pub mod diff;
 pub mod escape;
 #[cfg(feature = "fuzzing")]
 pub mod fuzz;
@@ -23,6 +25,8 @@ pub mod generate;
 pub mod module;
 #[cfg(feature = "mutate")]
 pub mod mutate;
+#[cfg(feature = "simulate")]
+pub mod port;
 #[cfg(feature = "cli")]
 pub mod report;
 pub mod session;

@@ -1,10 +1,12 @@
 //! Reports for other programs: JUnit, SARIF, GitHub annotations and Markdown, read back by parsers of their formats.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::print_stderr)]
 
 mod common;
 
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 
 use common::{folder, golden, json_lines, run};
 use quick_junit::{NonSuccessKind, Report, TestCaseStatus};
@@ -174,4 +176,131 @@ fn hostile_names_and_bytes_stay_inside() {
     let columns: Vec<usize> =
         markdown.lines().filter(|line| line.starts_with("| 🔴")).map(|line| line.matches('|').count()).collect();
     assert!(!columns.is_empty() && columns.iter().all(|&bars| bars == 5), "{markdown}");
+}
+
+/// A Chromium: the one that `ATSCOPE_CHROMIUM` names, or one of the path.
+fn chromium() -> Option<String> {
+    let named = std::env::var("ATSCOPE_CHROMIUM").ok();
+    let known = ["chromium", "chromium-browser", "google-chrome", "chrome-headless-shell"].map(str::to_owned);
+    let works =
+        |name: &String| Command::new(name).arg("--version").output().is_ok_and(|output| output.status.success());
+    named.into_iter().chain(known).find(works)
+}
+
+/// What a page is after a script of the test has run in it: the page's `#result`, which holds JSON.
+fn driven(chromium: &str, folder: &Path, page: &str, script: &str) -> Value {
+    let start =
+        "<script>window.errors = []; addEventListener('error', (event) => errors.push(event.message));</script>";
+    let end = format!(
+        "<script>{{ const out = {{}}; try {{ {script} }} catch (error) {{ errors.push(String(error)); }}\n\
+         out.errors = errors; const pre = document.createElement('pre'); pre.id = 'result';\n\
+         pre.textContent = JSON.stringify(out); document.body.append(pre); }}</script></body>"
+    );
+    let page = page.replacen("<body>", &format!("<body>{start}"), 1).replacen("</body>", &end, 1);
+    let path = folder.join("driven.html");
+    fs::write(&path, page).unwrap();
+    let output = Command::new(chromium)
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--window-size=1400,900", "--enable-logging=stderr"])
+        .arg(format!("--user-data-dir={}", folder.join("profile").display()))
+        .args(["--virtual-time-budget=4000", "--dump-dom"])
+        .arg(format!("file://{}", path.display()))
+        .output()
+        .unwrap();
+    let log = String::from_utf8_lossy(&output.stderr);
+    let said: Vec<&str> = log.lines().filter(|line| line.contains("CONSOLE")).collect();
+    assert!(said.is_empty(), "{said:?}");
+    let dom = String::from_utf8_lossy(&output.stdout);
+    let result = dom.split("<pre id=\"result\">").nth(1).and_then(|rest| rest.split("</pre>").next());
+    let result = result.unwrap_or_else(|| panic!("no result: {log}"));
+    let result: Value =
+        serde_json::from_str(&result.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")).unwrap();
+    assert_eq!(result["errors"], Value::Array(Vec::new()), "{result}");
+    result
+}
+
+#[test]
+fn the_page_works_in_a_browser() {
+    let Some(chromium) = chromium() else {
+        eprintln!("skipped: no Chromium here; ATSCOPE_CHROMIUM names one");
+        return;
+    };
+    let folder = folder("pages");
+    let page = run(&["check", "--format", "html", TURNS]).stdout;
+    let result = driven(
+        &chromium,
+        &folder,
+        &page,
+        "const count = () => document.querySelector('.count').textContent;
+         const rows = () => [...document.querySelectorAll('.row')].map((row) => row.textContent);
+         const set = (node, value, name) => { node.value = value; node.dispatchEvent(new Event(name)); };
+         out.all = count(); out.rows = rows().length;
+         document.querySelector('[data-kind=command]').click(); out.without = count();
+         set(document.querySelector('input[type=search]'), 'CONNECT', 'input'); out.text = rows();
+         document.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape' })); out.cleared = count();
+         set(document.querySelector('[data-filter=rule]'), 'param-range', 'change'); out.rule = count();
+         set(document.querySelector('[data-filter=command]'), 'AT+CIPMUX=', 'change'); out.both = count();
+         document.querySelector('.item').click();
+         out.on = document.querySelector('.row.on').dataset.seq;
+         out.bytes = [...document.querySelectorAll('.detail mark')].map((mark) => mark.textContent);
+         document.dispatchEvent(new KeyboardEvent('keydown', { key: 'j' }));
+         out.next = document.querySelector('.row.on').dataset.seq;
+         document.getElementById('theme').click(); out.theme = document.documentElement.dataset.theme;",
+    );
+    assert_eq!(result["all"], "21 of 21", "{result}");
+    assert!((5..=21).contains(&result["rows"].as_u64().unwrap()), "what can be seen: {result}");
+    assert_eq!((&result["without"], &result["cleared"]), (&"15 of 21".into(), &"21 of 21".into()));
+    assert_eq!(result["text"].as_array().unwrap().len(), 1, "the command is filtered out, its answer is not: {result}");
+    assert_eq!((&result["rule"], &result["both"]), (&"1 of 21".into(), &"0 of 21".into()));
+    // The finding is about the `7` of `AT+CWMODE=7`.
+    assert_eq!((&result["on"], &result["bytes"]), (&"0".into(), &serde_json::json!(["37", "7"])));
+    assert_eq!((&result["next"], &result["theme"]), (&"1".into(), &"dark".into()));
+
+    // A list of many events is no longer in the page than what can be seen of it.
+    let many = folder.join("many.at");
+    let mut text = String::from("# dialect: simcom\n");
+    for at in 0..34_000 {
+        text.push_str(&format!("@{at}.0 > AT+CSQ\\r\\n\n@{at}.1 < \\r\\n+CSQ: 2{},99\\r\\n\\r\\nOK\\r\\n\n", at % 10));
+    }
+    fs::write(&many, text).unwrap();
+    let page = run(&["decode", "--format", "html", many.to_str().unwrap()]).stdout;
+    let result = driven(
+        &chromium,
+        &folder,
+        &page,
+        "const list = document.querySelector('.list');
+         out.count = document.querySelector('.count').textContent; out.rows = document.querySelectorAll('.row').length;
+         const start = performance.now(); let most = 0;
+         for (let at = 0; at < 100; at++) {
+           list.scrollTop = at * 20000; list.dispatchEvent(new Event('scroll'));
+           most = Math.max(most, document.querySelectorAll('.row').length);
+         }
+         out.most = most; out.last = document.querySelector('.row').dataset.seq;",
+    );
+    assert_eq!(result["count"], "102000 of 102000");
+    assert!(result["most"].as_u64().unwrap() < 100, "{result}");
+    assert!(result["last"].as_str().unwrap().parse::<u64>().unwrap() > 80_000, "{result}");
+
+    // A difference leads to the event on both sides.
+    let new = "tests/golden/input/wifi-new.at";
+    let page = run(&["diff", "--format", "html", WIFI, new]).stdout;
+    let result = driven(
+        &chromium,
+        &folder,
+        &page,
+        "out.panes = [...document.querySelectorAll('.pane .name')].map((name) => name.textContent.slice(0, 4));
+         document.querySelector('.item').click();
+         out.on = [...document.querySelectorAll('.row.on')].map((row) => row.querySelector('.n').textContent);",
+    );
+    assert_eq!(result["panes"], serde_json::json!(["old:", "new:"]));
+    assert_eq!(result["on"], serde_json::json!(["AT+CIFSR", "AT+CIFSR"]));
+}
+
+#[test]
+fn the_page_holds_hostile_bytes() {
+    let folder = folder("hostile-page");
+    let path = folder.join("x.at");
+    fs::write(&path, "# dialect: esp-at\n@0.0 > AT+X=\"</script><script>alert(1)</script><!--\"\\r\\n\n").unwrap();
+    let page = run(&["check", "--format", "html", path.to_str().unwrap()]).stdout;
+    assert_eq!(page.matches("</script>").count(), 2, "the data and the script, each ended once");
+    assert!(!page.contains("alert(1)</script>") && page.contains("\\u003c/script"));
 }

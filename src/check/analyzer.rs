@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::finding::{Finding, Severity};
 use super::rules::{self, Rule};
 use crate::catalog::Catalog;
-use crate::session::{Decoder, Event, Facts, Notice, Observer, Options};
+use crate::session::{Decoder, Event, EventKind, Facts, Notice, Observer, Options, Told};
 use crate::{Sender, Time};
 
 /// Takes what an [`Analyzer`] gives. An event comes ahead of the findings about it.
@@ -98,6 +98,18 @@ impl Analyzer {
         self.decoder.bar_short_way();
     }
 
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn learn_at_once(&mut self, other: Option<Self>) {
+        self.decoder.learn_at_once(other.map(|other| other.decoder));
+    }
+
+    /// What traffic has told of a state key of the catalog, of one index where it has several: for tests that hold it against the
+    /// module's own.
+    #[cfg(feature = "fuzzing")]
+    pub fn known(&self, key: &str, index: usize) -> Option<crate::catalog::StateValue> {
+        self.decoder.known_state(&self.catalog, key, index)
+    }
+
     /// Takes the next bytes of a sender. `faults`: line errors at bytes of this chunk, as position and rule.
     pub fn push(
         &mut self,
@@ -181,6 +193,22 @@ impl<S: Sink> Watch<'_, S> {
     }
 }
 
+/// What is kept of a line that came before, and the number of what the rules hold it against: of a command the state and the
+/// model, of a module's line the model alone. `None` where more counts than that.
+#[inline]
+fn known_by<'f>(event: &Event<'_>, facts: &Facts<'f>) -> Option<(&'f Told, u64)> {
+    let told = facts.told?;
+    match &facts.line {
+        None => Some((told, facts.state.version())),
+        Some(line) => {
+            // A response that answers nobody is one of the moment.
+            let asked =
+                event.exchange.is_some() || !line.host_seen || !matches!(event.kind, EventKind::Response { .. });
+            (line.misfit == 0 && asked).then(|| (told, facts.model.map_or(1, |model| u64::from(model) + 2)))
+        }
+    }
+}
+
 impl<S: Sink> Observer for Watch<'_, S> {
     #[inline]
     fn event(&mut self, event: &Event<'_>, facts: &Facts<'_>) {
@@ -188,9 +216,21 @@ impl<S: Sink> Observer for Watch<'_, S> {
         if !self.memory.faults.is_empty() {
             self.faults(event);
         }
+        // The same line under the same conditions drew no finding before.
+        let known = known_by(event, facts);
+        if known.is_some_and(|(told, version)| told.sound.is(version)) {
+            return;
+        }
         let mut memory = std::mem::take(&mut self.memory.endings_told);
-        rules::event(event, facts, &mut memory, &mut |finding| self.report(finding));
+        let mut sound = !facts.cut;
+        rules::event(event, facts, &mut memory, &mut |finding| {
+            sound = false;
+            self.report(finding);
+        });
         self.memory.endings_told = memory;
+        if let Some((told, version)) = known.filter(|_| sound) {
+            told.sound.set(version);
+        }
     }
 
     fn notice(&mut self, notice: Notice, time: Option<Time>, catalog: &Catalog) {

@@ -16,7 +16,7 @@ use crate::uart;
 const AFTER: &str = "\
 Exit status:
   0    fine
-  1    check found something at or above --fail-on
+  1    check or diff found something at or above --fail-on
   2    bad usage, unreadable or damaged input
   130  interrupted: what was read up to there is printed
 
@@ -75,12 +75,19 @@ pub enum Command {
     Decode(Box<Decode>),
     /// Show where host or module broke the rules
     Check(Box<Check>),
+    /// Show what a new firmware does differently from an old one
+    Diff(Box<Diff>),
+    /// Learn what an old firmware does, once, for `diff` and `check`
+    Baseline(Box<BaselineArgs>),
     /// Turn a recording into another format
     Convert(Convert),
     /// Show the lines of a recording of logic levels: who speaks on them, at what speed, how sure that is
     Lines(Lines),
     /// Run a virtual module: on a pseudo-terminal, on TCP, or on standard input and output
     Simulate(Box<super::simulate::Simulate>),
+    /// Make inputs that break parsers of drivers, and make those that do smaller
+    #[command(subcommand)]
+    Fuzz(super::fuzz::Fuzz),
     /// Show what is known of a dialect
     #[command(subcommand)]
     Catalog(Catalog),
@@ -101,13 +108,22 @@ pub struct Input {
     #[arg(value_name = "CAPTURE", value_hint = ValueHint::FilePath, required_unless_present_any = ["host", "module"])]
     pub captures: Vec<PathBuf>,
     /// Raw bytes that the host sent
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "captures")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["captures", "mixed"])]
     pub host: Option<PathBuf>,
     /// Raw bytes that the module sent
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with = "captures")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["captures", "mixed"])]
     pub module: Option<PathBuf>,
+    /// How to read them.
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// How to read recordings.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Input")]
+pub struct Reading {
     /// Raw files are terminal logs, in which commands show as their echoes
-    #[arg(long, conflicts_with_all = ["host", "module"])]
+    #[arg(long)]
     pub mixed: bool,
     /// Read the recordings as this format, whatever they look like
     #[arg(long, value_name = "FORMAT", value_parser = capture_format())]
@@ -175,7 +191,7 @@ pub struct Decode {
     pub rules: RuleArgs,
     /// Output format [default: text]
     #[arg(long, value_name = "FORMAT", help_heading = "Output")]
-    pub format: Option<Format>,
+    pub format: Option<DecodeFormat>,
     /// Show these kinds of events alone
     #[arg(
         long,
@@ -220,12 +236,98 @@ pub struct Check {
     /// Which rules count.
     #[command(flatten)]
     pub rules: RuleArgs,
+    /// Do not report what this baseline knows already
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Rules")]
+    pub baseline: Option<PathBuf>,
     /// Output format [default: text]
     #[arg(long, value_name = "FORMAT", help_heading = "Output")]
     pub format: Option<CheckFormat>,
     /// Exit with status 1 from this severity up [default: error]
     #[arg(long, value_name = "SEVERITY", help_heading = "Output")]
     pub fail_on: Option<FailOn>,
+}
+
+/// `atscope diff`.
+#[derive(Debug, Args)]
+pub struct Diff {
+    /// The old side and the new side: a recording each, a folder of recordings, or (the old one) a baseline
+    #[arg(value_name = "SIDE", num_args = 0..=2, value_hint = ValueHint::AnyPath)]
+    pub paths: Vec<PathBuf>,
+    /// Recordings of the old firmware: several runs of one test tell what varies by itself
+    #[arg(long, value_name = "CAPTURE", num_args = 1.., value_hint = ValueHint::AnyPath)]
+    pub old: Vec<PathBuf>,
+    /// Recordings of the new firmware
+    #[arg(long, value_name = "CAPTURE", num_args = 1.., value_hint = ValueHint::AnyPath)]
+    pub new: Vec<PathBuf>,
+    /// How to read them.
+    #[command(flatten)]
+    pub reading: Reading,
+    /// What they are held against.
+    #[command(flatten)]
+    pub dialect: DialectArgs,
+    /// Which rules count.
+    #[command(flatten)]
+    pub rules: RuleArgs,
+    /// Output format [default: text]
+    #[arg(long, value_name = "FORMAT", help_heading = "Output")]
+    pub format: Option<DiffFormat>,
+    /// Exit with status 1 from this severity up [default: error]
+    #[arg(long, value_name = "SEVERITY", help_heading = "Output")]
+    pub fail_on: Option<FailOn>,
+}
+
+/// `atscope baseline`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct BaselineArgs {
+    /// What else to do with a baseline.
+    #[command(subcommand)]
+    pub command: Option<BaselineCommand>,
+    /// Recordings of the old firmware, or folders of them: several runs of one test
+    #[arg(value_name = "CAPTURE", required = true, value_hint = ValueHint::AnyPath)]
+    pub captures: Vec<PathBuf>,
+    /// Where to write; what was accepted in a baseline that is there already is kept; `-` is standard output
+    #[arg(short, long, value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// How to read them.
+    #[command(flatten)]
+    pub reading: Reading,
+    /// What they are held against.
+    #[command(flatten)]
+    pub dialect: DialectArgs,
+}
+
+/// What else to do with a baseline.
+#[derive(Debug, Subcommand)]
+pub enum BaselineCommand {
+    /// Take differences over that were reviewed: `diff` does not report them any more
+    Accept(Accept),
+}
+
+/// `atscope baseline accept`.
+#[derive(Debug, Args)]
+pub struct Accept {
+    /// The baseline; it is rewritten
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub baseline: PathBuf,
+    /// Recordings of the new firmware
+    #[arg(value_name = "CAPTURE", required = true, value_hint = ValueHint::AnyPath)]
+    pub new: Vec<PathBuf>,
+    /// Why they are all right
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+    /// Take over differences of this kind alone, whatever their severity: `result-changed`, `value`, …
+    #[arg(long, value_name = "KIND", hide_possible_values = true, value_parser = kind_name())]
+    pub kind: Option<String>,
+    /// Take over differences of this command or URC alone, whatever their severity: `AT+CWMODE?`
+    #[arg(long, value_name = "NAME")]
+    pub subject: Option<String>,
+    /// How to read them.
+    #[command(flatten)]
+    pub reading: Reading,
+    /// What they are held against.
+    #[command(flatten)]
+    pub dialect: DialectArgs,
 }
 
 /// `atscope convert`.
@@ -358,6 +460,18 @@ pub enum Format {
     Jsonl,
 }
 
+/// Output formats of `decode`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum DecodeFormat {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON object a line, for programs
+    Jsonl,
+    /// A page that holds all it needs: timeline, events, findings, latencies
+    Html,
+}
+
 /// Output formats of `check`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum CheckFormat {
@@ -374,26 +488,46 @@ pub enum CheckFormat {
     Github,
     /// Markdown, for a pull request's comment
     Markdown,
+    /// A page that holds all it needs: timeline, events, findings, latencies
+    Html,
 }
 
-impl From<Format> for CheckFormat {
-    fn from(format: Format) -> Self {
+impl From<DecodeFormat> for CheckFormat {
+    fn from(format: DecodeFormat) -> Self {
         match format {
-            Format::Jsonl => Self::Jsonl,
-            Format::Text => Self::Text,
+            DecodeFormat::Html => Self::Html,
+            DecodeFormat::Jsonl => Self::Jsonl,
+            DecodeFormat::Text => Self::Text,
         }
     }
 }
 
 impl CheckFormat {
     /// The same for `decode`, where it has that format.
-    pub(super) const fn of_decode(self) -> Option<Format> {
+    pub(super) const fn of_decode(self) -> Option<DecodeFormat> {
         match self {
-            Self::Jsonl => Some(Format::Jsonl),
-            Self::Text => Some(Format::Text),
+            Self::Html => Some(DecodeFormat::Html),
+            Self::Jsonl => Some(DecodeFormat::Jsonl),
+            Self::Text => Some(DecodeFormat::Text),
             Self::Github | Self::Junit | Self::Markdown | Self::Sarif => None,
         }
     }
+}
+
+/// Output formats of `diff`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum DiffFormat {
+    /// For people
+    #[default]
+    Text,
+    /// One JSON document, for programs
+    Json,
+    /// JUnit XML: a case a command
+    Junit,
+    /// Markdown, for a pull request's comment
+    Markdown,
+    /// A page that holds all it needs: both recordings side by side
+    Html,
 }
 
 /// What makes `check` fail.
@@ -426,6 +560,10 @@ impl FailOn {
         let Some(least) = self.least() else { return false };
         Severity::ALL.into_iter().zip(findings).any(|(severity, count)| severity >= least && count > 0)
     }
+}
+
+fn kind_name() -> PossibleValuesParser {
+    PossibleValuesParser::new(crate::diff::Kind::ALL.iter().map(|kind| kind.name()))
 }
 
 fn rule_name() -> PossibleValuesParser {

@@ -20,7 +20,7 @@ pub(super) fn convert(args: &Convert, out: &Out) -> Result<u8, Failure> {
     };
     let format = format(args)?;
     // Levels stay as they are, unless one conversation of them was chosen or they are to look otherwise.
-    let choice = args.input.select.is_some() || args.input.uart.is_some() || args.lines.anew();
+    let choice = args.input.reading.select.is_some() || args.input.reading.uart.is_some() || args.lines.anew();
     if format.is_levels()
         && !choice
         && let Some(status) = levels(args, recording, format, out)?
@@ -122,17 +122,24 @@ fn format(args: &Convert) -> Result<Format, Failure> {
     if let Some(format) = args.to.as_ref().and_then(|name| name.parse().ok()) {
         return Ok(format);
     }
-    let end = args.output.extension().and_then(|end| end.to_str()).unwrap_or_default().to_ascii_lowercase();
-    match end.as_str() {
-        "at" | "txt" => Ok(Format::Transcript),
-        "pcap" | "cap" => Ok(Format::Pcap),
-        "pcapng" | "ntar" => Ok(Format::Pcapng),
-        "sr" => Ok(Format::Sigrok),
-        "vcd" => Ok(Format::Vcd),
-        _ => Err(Failure::Said(format!(
+    of_name(&args.output).ok_or_else(|| {
+        Failure::Said(format!(
             "{}: the name does not tell the format; say it with --to at, pcap, pcapng, sr or vcd",
             args.output.display()
-        ))),
+        ))
+    })
+}
+
+/// The format of a recording that is to have this name.
+pub(super) fn of_name(path: &Path) -> Option<Format> {
+    let end = path.extension().and_then(|end| end.to_str()).unwrap_or_default().to_ascii_lowercase();
+    match end.as_str() {
+        "at" | "txt" => Some(Format::Transcript),
+        "pcap" | "cap" => Some(Format::Pcap),
+        "pcapng" | "ntar" => Some(Format::Pcapng),
+        "sr" => Some(Format::Sigrok),
+        "vcd" => Some(Format::Vcd),
+        _ => None,
     }
 }
 

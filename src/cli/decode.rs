@@ -1,8 +1,11 @@
 //! `atscope decode` and `atscope check`: every recording, every session in it, one after the other.
 
+use std::collections::HashSet;
+
 use super::args::{Check, CheckFormat, Decode, DialectArgs, FailOn, Input};
 use super::config::Config;
 use super::dialect::Catalogs;
+use super::diff;
 use super::failure::Failure;
 use super::filter::Filter;
 use super::input::{Recording, Refused};
@@ -14,6 +17,7 @@ use super::{FAILED, FINE, FOUND};
 use crate::capture::{CaptureError, Format as CaptureFormat, Reader};
 use crate::check::Rule;
 use crate::report::document::{Document, Scope};
+use crate::report::html::Html;
 use crate::report::junit::Junit;
 use crate::report::sarif::Sarif;
 use crate::report::text::{self, Options, Shape};
@@ -37,7 +41,10 @@ pub(super) fn decode(args: Decode, config: Config, out: &mut Out) -> Result<u8, 
     let filter = Filter::new(&args);
     let format = args.format.or(config.format.and_then(CheckFormat::of_decode)).unwrap_or_default().into();
     let mut run = Run::new(args.dialect, config, Show { what, filter, format, text })?;
-    run.all(&args.input, out)?;
+    if run.settings.show.format == CheckFormat::Html {
+        out.document = Some(Document::Html(Box::new(Html::new("atscope decode"))));
+    }
+    run.documented(&args.input, out)?;
     Ok(match run.end() {
         _ if interrupt::asked() => INTERRUPTED,
         (true, _) => FAILED,
@@ -52,6 +59,11 @@ pub(super) fn check(args: Check, config: Config, out: &mut Out) -> Result<u8, Fa
     let format = args.format.or(config.format).unwrap_or_default();
     let show = Show { what: What::Findings, filter: Filter::default(), format, text };
     let mut run = Run::new(args.dialect, config, show)?;
+    if let Some(path) = &args.baseline {
+        let known = diff::baseline(path)?;
+        let known = known.ok_or_else(|| Failure::Said(format!("{}: is no baseline", path.display())))?;
+        run.settings.known = known.findings().map(|(rule, message)| (rule.to_owned(), message.to_owned())).collect();
+    }
     out.document = document(format, fail_on, &run.settings.levels);
     run.documented(&args.input, out)?;
     Ok(match run.end() {
@@ -69,6 +81,7 @@ fn document(format: CheckFormat, fail_on: FailOn, levels: &Levels) -> Option<Doc
     match format {
         CheckFormat::Text | CheckFormat::Jsonl => None,
         CheckFormat::Github => Some(Document::Github),
+        CheckFormat::Html => Some(Document::Html(Box::new(Html::new("atscope check")))),
         CheckFormat::Junit => Some(Document::Junit(Box::new(Junit::new(scope)))),
         CheckFormat::Markdown => Some(Document::Markdown(Box::default())),
         CheckFormat::Sarif => Some(Document::Sarif(Box::new(Sarif::new(scope)))),
@@ -76,7 +89,7 @@ fn document(format: CheckFormat, fail_on: FailOn, levels: &Levels) -> Option<Doc
 }
 
 /// A run over all recordings.
-struct Run {
+pub(super) struct Run {
     settings: Settings,
     catalogs: Catalogs,
     findings: [u64; 3],
@@ -89,7 +102,7 @@ struct Run {
 }
 
 impl Run {
-    fn new(dialect: DialectArgs, config: Config, show: Show) -> Result<Self, Failure> {
+    pub(super) fn new(dialect: DialectArgs, config: Config, show: Show) -> Result<Self, Failure> {
         let files: Vec<_> = dialect.catalog.into_iter().chain(config.catalog).collect();
         let mut catalogs = Catalogs::new(&files)?;
         let name = dialect.dialect.or(config.dialect).filter(|name| name != "auto");
@@ -102,6 +115,7 @@ impl Run {
             model: dialect.model.or(config.model),
             from_boot: dialect.from_boot || config.from_boot,
             levels: config.levels,
+            known: HashSet::new(),
             show,
         };
         Ok(Self { settings, catalogs, findings: [0; 3], failed: false, first: true, several: false })
@@ -119,7 +133,7 @@ impl Run {
         result
     }
 
-    fn all(&mut self, input: &Input, out: &mut Out) -> Result<(), Failure> {
+    pub(super) fn all(&mut self, input: &Input, out: &mut Out) -> Result<(), Failure> {
         let recordings = input.recordings()?;
         self.several = recordings.len() > 1;
         interrupt::watch();
@@ -148,16 +162,26 @@ impl Run {
     /// Whether some input failed, and the findings.
     ///
     /// Leaves the catalogs as they are: the process ends, and taking them apart takes longer than many a recording.
-    fn end(self) -> (bool, [u64; 3]) {
+    pub(super) fn end(self) -> (bool, [u64; 3]) {
         let Self { catalogs, failed, findings, .. } = self;
         std::mem::forget(catalogs);
         (failed, findings)
     }
 
+    /// From here on sessions are shown like this.
+    pub(super) fn show(&mut self, show: Show) {
+        self.settings.show = show;
+    }
+
+    /// From here on recordings are of this dialect, unless one was named.
+    pub(super) fn dialect_is(&mut self, name: &str) {
+        self.settings.dialect.get_or_insert_with(|| name.to_owned());
+    }
+
     /// Names the recording that comes, where there are several and its events are shown.
     fn heading(&self, name: &str, out: &mut Out) {
         let show = &self.settings.show;
-        if self.several && show.format == CheckFormat::Text && show.what != What::Findings {
+        if self.several && show.format == CheckFormat::Text && matches!(show.what, What::Events | What::Table) {
             if !self.first {
                 out.buffer.push(b'\n');
             }

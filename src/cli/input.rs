@@ -59,15 +59,15 @@ impl Input {
 
     pub(super) fn options(&self) -> capture::Options {
         // The parser of the arguments knows the formats: a name is always one of them.
-        let format = self.input.as_ref().and_then(|name| name.parse::<Format>().ok());
+        let format = self.reading.input.as_ref().and_then(|name| name.parse::<Format>().ok());
         capture::Options {
             format,
-            mixed: self.mixed,
-            select: self.select.clone(),
-            host: self.host_line.clone(),
-            samplerate: self.samplerate,
-            unit_size: self.unit_size,
-            uart: self.uart.clone(),
+            mixed: self.reading.mixed,
+            select: self.reading.select.clone(),
+            host: self.reading.host_line.clone(),
+            samplerate: self.reading.samplerate,
+            unit_size: self.reading.unit_size,
+            uart: self.reading.uart.clone(),
         }
     }
 }

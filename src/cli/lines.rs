@@ -52,7 +52,7 @@ fn survey(args: &Lines, recording: &Recording<'_>, out: &mut Out) -> Result<(Sur
         Refused::Unreadable(message) => message,
     })?;
     let wrong = |error: uart::SettingError| format!("{}: {error}", recording.name());
-    let settings = uart::settings(args.input.uart.as_deref().unwrap_or_default()).map_err(wrong)?;
+    let settings = uart::settings(args.input.reading.uart.as_deref().unwrap_or_default()).map_err(wrong)?;
     let mut recovery = Recovery::new(reader.channels(), &settings).map_err(wrong)?;
     let mut stretch = Levels::new(reader.channels().len());
     out.begin(&recording.name(), recording.size(), false);

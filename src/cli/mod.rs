@@ -3,14 +3,17 @@
 //! Results go to standard output, all else to standard error; [`run`] gives the exit status.
 
 mod args;
+mod baseline;
 mod catalog;
 mod config;
 mod convert;
 mod decode;
 mod dialect;
+mod diff;
 mod explain;
 mod failure;
 mod filter;
+mod fuzz;
 mod input;
 mod interrupt;
 mod levels;
@@ -73,10 +76,13 @@ fn dispatch(cli: Cli, rules: Vec<(Rule, bool)>, out: &mut Out) -> Result<u8, Fai
     };
     match cli.command {
         Command::Decode(args) => decode::decode(*args, config()?, out),
+        Command::Baseline(args) => baseline::baseline(*args, config()?, out),
+        Command::Diff(args) => diff::diff(*args, config()?, out),
         Command::Check(args) => decode::check(*args, config()?, out),
         Command::Convert(args) => convert::convert(&args, out),
         Command::Lines(args) => lines::lines(&args, out),
         Command::Simulate(args) => simulate::simulate(&args, &config()?, out),
+        Command::Fuzz(args) => fuzz::fuzz(args, out),
         Command::Catalog(args) => catalog::catalog(args, out),
         Command::Explain(args) => explain::explain(args.rule.as_deref(), out),
         Command::Completions(args) => manual::completions(args.shell, out),

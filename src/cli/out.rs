@@ -8,6 +8,7 @@ use std::io::{self, IsTerminal, Write};
 use anstream::{AutoStream, ColorChoice};
 
 use super::args::Color;
+use super::diff::Models;
 use super::failure::Failure;
 use super::progress::Progress;
 use crate::report::Style;
@@ -27,6 +28,8 @@ pub(super) struct Out {
     pub(super) style: Style,
     /// The report that the run writes, where it writes one over all recordings.
     pub(super) document: Option<Document>,
+    /// What recordings become, where they are compared.
+    pub(super) models: Option<Models>,
     stdout: Box<dyn Write>,
     color: ColorChoice,
     terminal: bool,
@@ -52,7 +55,16 @@ impl Out {
         let stdout: Box<dyn Write> =
             if colored { Box::new(AutoStream::new(stdout.lock(), choice)) } else { Box::new(stdout.lock()) };
         let style = Style { color: colored, width: width.unwrap_or(COLUMNS).clamp(60, 240) };
-        Self { buffer: Vec::with_capacity(2 * ENOUGH), style, document: None, stdout, color, terminal, progress: None }
+        Self {
+            buffer: Vec::with_capacity(2 * ENOUGH),
+            style,
+            document: None,
+            models: None,
+            stdout,
+            color,
+            terminal,
+            progress: None,
+        }
     }
 
     /// Writes the buffer if there is enough in it, or somebody looks on.

@@ -3,6 +3,7 @@
 //! Where the dialect is to be told from traffic, or a second conversation may come, the first chunks are held back: at
 //! most [`LOOK_AHEAD`] bytes of them.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::args::CheckFormat;
@@ -29,6 +30,8 @@ pub(super) struct Settings {
     pub(super) model: Option<String>,
     pub(super) from_boot: bool,
     pub(super) levels: Levels,
+    /// Findings that are known, and not reported: rule, and message without numbers.
+    pub(super) known: HashSet<(String, String)>,
     pub(super) show: Show,
 }
 
@@ -41,6 +44,15 @@ pub(super) struct Show {
     pub(super) text: text::Options,
 }
 
+impl Show {
+    /// Nothing is shown: sessions are recorded, to be compared.
+    pub(super) fn recorded() -> Self {
+        let style = crate::report::Style::default();
+        let text = text::Options { style, shape: text::Shape::Auto, limit: 0, inline: false };
+        Self { what: What::Nothing, filter: Filter::default(), format: CheckFormat::Text, text }
+    }
+}
+
 /// What is printed of a session, beside its totals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum What {
@@ -48,6 +60,8 @@ pub(super) enum What {
     Events,
     /// Findings.
     Findings,
+    /// Nothing: it is recorded, to be compared.
+    Nothing,
     /// A table by command.
     Table,
 }

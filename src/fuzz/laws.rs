@@ -72,29 +72,40 @@ impl Conversation {
     /// If a law is broken.
     pub fn checks(&self, cuts: &[usize]) -> Record {
         let record = self.holds(cuts, Self::checked);
-        let alone = self.decoded(&self.joined(), usize::MAX, false);
+        let alone = self.decoded(&self.joined(), usize::MAX, Way::Usual);
         assert!(alone.events().eq(record.events()), "the rules change the events");
         #[cfg(feature = "cli")]
         super::shown::holds(self);
         record
     }
 
-    fn holds(&self, cuts: &[usize], run: impl Fn(&Self, &[Chunk], usize, bool) -> Record) -> Record {
+    fn holds(&self, cuts: &[usize], run: impl Fn(&Self, &[Chunk], usize, Way) -> Record) -> Record {
         let joined = self.joined();
-        let whole = run(self, &joined, usize::MAX, false);
-        same(&whole, &run(self, &joined, usize::MAX, false), "a second run");
-        same(&whole, &run(self, &joined, usize::MAX, true), "the long way");
-        same(&whole, &run(self, &self.chunks, usize::MAX, false), "the chunks as they come");
+        let whole = run(self, &joined, usize::MAX, Way::Usual);
+        same(&whole, &run(self, &joined, usize::MAX, Way::Usual), "a second run");
+        same(&whole, &run(self, &joined, usize::MAX, Way::Long), "the long way");
+        same(&whole, &run(self, &joined, usize::MAX, Way::Again), "lines that came before");
+        same(&whole, &run(self, &self.chunks, usize::MAX, Way::Again), "the chunks as they come");
         for &cut in cuts {
-            same(&whole, &run(self, &joined, cut.max(1), false), &format!("chunks of {cut}"));
+            same(&whole, &run(self, &joined, cut.max(1), Way::Usual), &format!("chunks of {cut}"));
         }
         whole
     }
 
-    fn decoded(&self, chunks: &[Chunk], cut: usize, long: bool) -> Record {
-        let mut session = Session::new(Arc::clone(&self.catalog), &self.options);
-        if long {
-            session.bar_short_way();
+    fn decoded(&self, chunks: &[Chunk], cut: usize, way: Way) -> Record {
+        let new = || Session::new(Arc::clone(&self.catalog), &self.options);
+        let mut session = new();
+        match way {
+            Way::Usual => {}
+            Way::Long => session.bar_short_way(),
+            Way::Again => {
+                let mut before = new();
+                before.learn_at_once(None);
+                for chunk in chunks {
+                    before.push(chunk.from, chunk.time, &chunk.bytes, &mut |_| {});
+                }
+                session.learn_at_once(Some(before));
+            }
         }
         let mut watch = Watch::new(chunks);
         for chunk in chunks {
@@ -108,10 +119,20 @@ impl Conversation {
         watch.record
     }
 
-    fn checked(&self, chunks: &[Chunk], cut: usize, long: bool) -> Record {
-        let mut analyzer = Analyzer::new(Arc::clone(&self.catalog), self.options.clone());
-        if long {
-            analyzer.bar_short_way();
+    fn checked(&self, chunks: &[Chunk], cut: usize, way: Way) -> Record {
+        let new = || Analyzer::new(Arc::clone(&self.catalog), self.options.clone());
+        let mut analyzer = new();
+        match way {
+            Way::Usual => {}
+            Way::Long => analyzer.bar_short_way(),
+            Way::Again => {
+                let mut before = new();
+                before.learn_at_once(None);
+                for chunk in chunks {
+                    before.push(chunk.from, chunk.time, &chunk.bytes, &[], &mut ());
+                }
+                analyzer.learn_at_once(Some(before));
+            }
         }
         let mut watch = Watch::new(chunks);
         for chunk in chunks {
@@ -136,6 +157,17 @@ impl Conversation {
         assert_eq!(summary.findings, findings, "the summary miscounts the findings");
         watch.record
     }
+}
+
+/// How lines are told.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    /// As ever.
+    Usual,
+    /// No short way is taken.
+    Long,
+    /// Every line came before.
+    Again,
 }
 
 #[track_caller]

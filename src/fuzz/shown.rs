@@ -25,6 +25,7 @@ pub(super) fn holds(conversation: &Conversation) {
         out: Vec::new(),
     };
     let mut analyzer = Analyzer::new(Arc::clone(&conversation.catalog), conversation.options.clone());
+    analyzer.learn_at_once(None);
     for chunk in conversation.joined() {
         analyzer.push(chunk.from, chunk.time, &chunk.bytes, &[], &mut printers);
     }
@@ -75,6 +76,9 @@ impl Sink for Printers {
     fn event(&mut self, event: &Event<'_>) {
         let Self { lines, texts, stats, out } = self;
         lines.event(out, event);
+        let mut alone = Vec::new();
+        lines.event(&mut alone, &Event { told: 0, ..event.clone() });
+        assert_eq!(*out, alone, "a line that came before is written otherwise");
         let text = json_line(out);
         assert_eq!(text.as_deref(), Some(event.bytes), "JSON gives other bytes back");
         stats.event(event);

@@ -5,8 +5,8 @@ use fastrand::Rng;
 use super::item::{Bag, Item};
 use super::known::Known;
 use super::{Generator, emit, values};
-use crate::catalog::expr::{Expr, Term};
-use crate::catalog::{Command, FormSpec, Kind, ParamSpec, Sends, Shape, StateValue, Syntax};
+use crate::catalog::expr::{Compare, Expr, Term};
+use crate::catalog::{Command, FormSpec, Kind, ParamSpec, Quoted, Sends, Shape, StateValue, Syntax};
 use crate::session::Form;
 
 /// Largest data phase that a valid command asks for, where its manual lets it.
@@ -45,12 +45,25 @@ pub struct Invocation {
     pub line: Vec<u8>,
 }
 
-/// Values that are settled ahead: the number of a parameter's name, and the value.
-pub(crate) type Pins = Vec<(u32, Item)>;
+/// Values that are settled ahead: the number of a parameter's name, and the value. An index of 0 may be missing: it is the only link there is.
+pub(crate) type Pins = Vec<Pin>;
+
+/// See [`Pins`].
+#[derive(Clone, Debug)]
+pub(crate) struct Pin {
+    pub(crate) name: u32,
+    pub(crate) item: Item,
+    /// It must have a place.
+    pub(crate) needed: bool,
+}
 
 impl Generator {
     /// Everything that a module of this model has: each command, form, alternative and shape.
-    pub fn targets(&self) -> Vec<Target> {
+    pub fn targets(&self) -> &[Target] {
+        &self.targets
+    }
+
+    pub(crate) fn find_targets(&self) -> Vec<Target> {
         let mut out = Vec::new();
         for (command, entry) in (0..).zip(&self.catalog.commands) {
             for form in Form::ALL {
@@ -124,7 +137,10 @@ impl Generator {
     ) -> Option<Invocation> {
         let (_, spec) = self.spec(target)?;
         for attempt in 0..120 {
-            let Some(given) = self.fill(spec, target, values, pins, attempt, rng) else { continue };
+            let Some(mut given) = self.fill(spec, target, values, pins, attempt, rng) else { continue };
+            if !self.count_texts(spec, &mut given) {
+                continue;
+            }
             let sound =
                 spec.relations.iter().all(|relation| known.holds(&self.catalog, &given, relation) != Some(false));
             if !sound {
@@ -137,11 +153,42 @@ impl Generator {
         None
     }
 
+    /// Makes the parameters that count the bytes of others do so: `len(<name>) = <namelen>`.
+    /// `false`: the count would not be valid.
+    fn count_texts(&self, spec: &FormSpec, given: &mut Bag) -> bool {
+        for relation in &spec.relations {
+            let (Expr::Compare(Compare::Equal, Term::Len(text), Term::Param(count))
+            | Expr::Compare(Compare::Equal, Term::Param(count), Term::Len(text))) = &relation.expr
+            else {
+                continue;
+            };
+            let name = |at: u32| self.catalog.names.get(at as usize).map(|name| name.to_string());
+            let (Some(text), Some(count)) = (name(*text), name(*count)) else { continue };
+            let len = given.get(&text).map(|item| item.text().len());
+            if let (Some(len), Some(_)) = (len, given.get(&count)) {
+                let item = Item::from(len);
+                let fields = spec.syntax.iter().flat_map(|syntax| &syntax.shapes).flat_map(|shape| &shape.fields);
+                let mut specs = fields.filter_map(|field| self.catalog.spec_for(field.param?, self.model));
+                let own =
+                    specs.find(|spec| self.catalog.names.get(spec.name_id as usize).is_some_and(|n| **n == *count));
+                if own.is_some_and(|own| values::breaks(&self.catalog, own, &item).is_some()) {
+                    return false;
+                }
+                given.set(count, item);
+            }
+        }
+        true
+    }
+
     /// The command line of given values. `None`: they do not make one.
     pub(crate) fn invoke(&self, target: Target, given: Bag) -> Option<Invocation> {
         let (entry, spec) = self.spec(target)?;
         let shape = self.shape_of(spec, target).map(|(_, shape)| shape);
-        let line = emit::command(&self.catalog, entry, target.form, shape, &given)?;
+        let mut line = emit::command(&self.catalog, entry, target.form, shape, &given)?;
+        if &*entry.name == "A/" {
+            // It stands alone (ITU-T V.250 §5.2.4).
+            line = b"A/".to_vec();
+        }
         (target.form != Form::Set || line.last() != Some(&b'=')).then_some(Invocation { target, given, line })
     }
 
@@ -173,7 +220,7 @@ impl Generator {
                 given.set(name, item);
                 continue;
             }
-            let pinned = pins.iter().find(|(own, _)| *own == param.name_id).map(|(_, item)| item.clone());
+            let pinned = pins.iter().find(|pin| pin.name == param.name_id).map(|pin| pin.item.clone());
             if at >= count && pinned.is_none() {
                 continue;
             }
@@ -195,7 +242,7 @@ impl Generator {
         // A pin that has no place is a value that this shape cannot give.
         let names: Vec<u32> =
             shape.fields.iter().filter_map(|field| Some(self.catalog.param(field.param?)?.name_id)).collect();
-        pins.iter().all(|(name, _)| names.contains(name)).then_some(given)
+        pins.iter().all(|pin| !pin.needed || names.contains(&pin.name)).then_some(given)
     }
 
     /// Values each valid for itself, whatever their relations say.
@@ -213,10 +260,8 @@ impl Generator {
         hints: &[i64],
         rng: &mut Rng,
     ) -> Item {
-        let counts = spec
-            .data
-            .as_ref()
-            .is_some_and(|data| matches!(&data.sends, Sends::Counted(by) if **by == *param.name));
+        let counts =
+            spec.data.as_ref().is_some_and(|data| matches!(&data.sends, Sends::Counted(by) if **by == *param.name));
         if counts && let Kind::Int(ranges) | Kind::Hex(ranges) = &param.kind {
             let low = ranges.0.first().map_or(0, |range| range.0).max(1);
             let high = ranges.0.first().map_or(DATA_MOST, |range| range.1).clamp(low, low.max(DATA_MOST));
@@ -228,6 +273,14 @@ impl Generator {
             && let Some(hint) = rng.choice(hints).filter(|hint| ranges.contains(**hint))
         {
             return Item::Int(*hint);
+        }
+        if values == Values::Least
+            && attempt < 30
+            && let Some(name) = self.catalog.names.get(param.name_id as usize)
+            && let Some((_, item)) = self.preferred.iter().find(|(own, _)| **own == **name)
+            && values::breaks(&self.catalog, param, item).is_none()
+        {
+            return item.clone();
         }
         match values {
             Values::Edge if attempt < 60 || rng.bool() => {
@@ -247,7 +300,12 @@ impl Generator {
 
 /// Whether a value prints as nothing.
 pub(crate) fn is_absent(param: &ParamSpec, item: &Item) -> bool {
-    param.quoted == crate::catalog::Quoted::Never && item.text().is_empty()
+    let bare = match param.quoted {
+        Quoted::Never => true,
+        Quoted::Must => false,
+        Quoted::Either => matches!(param.kind, Kind::Text(_) | Kind::Any),
+    };
+    bare && item.text().is_empty()
 }
 
 /// Numbers that the form's conditions speak of.

@@ -206,8 +206,11 @@ impl Printed {
     /// Whether there is something to print.
     fn field(&mut self, catalog: &Catalog, field: &Field, source: &dyn Source) -> bool {
         let Some(at) = field.param else {
-            self.bytes.extend_from_slice(&field.prefix);
-            return true;
+            // Words that may be left out are left out.
+            if !field.optional {
+                self.bytes.extend_from_slice(&field.prefix);
+            }
+            return !field.optional;
         };
         let Some(spec) = catalog.param(at) else { return false };
         let item = match (&field.fixed, source.item(catalog, spec)) {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use super::command::Target;
+use super::item::Item;
 use super::plan::Achiever;
 use crate::catalog::{Catalog, Effect};
 
@@ -13,7 +15,7 @@ use crate::catalog::{Catalog, Effect};
 ///
 /// let generator = Generator::new(catalog::load_builtin("esp-at").expect("the built-in catalog is sound"));
 /// let mut rng = fastrand::Rng::with_seed(1);
-/// let target = generator.targets().into_iter().find(|target| generator.describe(*target).starts_with("AT+CWJAP="));
+/// let target = generator.targets().iter().copied().find(|target| generator.describe(*target).starts_with("AT+CWJAP="));
 /// let command = generator.command(target.expect("it is there"), Values::Any, &mut rng).expect("it can be given");
 ///
 /// let mut writer = Writer::new(&generator, &mut rng);
@@ -28,6 +30,10 @@ pub struct Generator {
     pub(crate) catalog: Arc<Catalog>,
     pub(crate) model: Option<u16>,
     pub(crate) profile: Option<u16>,
+    /// Values that are taken where they are valid: of parameters, by the catalog's names.
+    pub(crate) preferred: Vec<(String, Item)>,
+    /// See [`targets`](Self::targets).
+    pub(crate) targets: Vec<Target>,
     /// Of each state key, what gives it a value.
     pub(crate) achievers: Vec<Vec<(Achiever, Effect)>>,
 }
@@ -55,9 +61,19 @@ impl Generator {
     }
 
     pub(crate) fn of(catalog: Arc<Catalog>, model: Option<u16>, profile: Option<u16>) -> Self {
-        let mut generator = Self { catalog, model, profile, achievers: Vec::new() };
+        let mut generator =
+            Self { catalog, model, profile, preferred: Vec::new(), targets: Vec::new(), achievers: Vec::new() };
+        generator.targets = generator.find_targets();
         generator.achievers = generator.find_achievers();
         generator
+    }
+
+    /// With a value that is taken for a parameter of this name wherever it is valid and not all must be tried: an access point's name, a
+    /// server's address.
+    #[must_use]
+    pub fn preferring(mut self, name: impl Into<String>, item: impl Into<Item>) -> Self {
+        self.preferred.push((name.into(), item.into()));
+        self
     }
 
     /// The catalog that it writes after.

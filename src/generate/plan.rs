@@ -4,7 +4,7 @@
 use fastrand::Rng;
 
 use super::Generator;
-use super::command::{Invocation, Pins, Target, Values, item_of};
+use super::command::{Invocation, Pin, Pins, Target, Values, item_of};
 use super::item::{Bag, Item};
 use super::known::{Known, Scope};
 use crate::catalog::expr::{Expr, Index, StateRef, Term, Val};
@@ -22,6 +22,8 @@ const COMBINATIONS: usize = 256;
 pub enum Step {
     /// The host gives a command, and it succeeds.
     Command(Invocation),
+    /// The host asks for a value, and the module answers with a line of the catalog (its position) and these values.
+    Read(Invocation, u32, Bag),
     /// The module says a line of the catalog (its position) with these values.
     Line(u32, Bag),
 }
@@ -40,6 +42,7 @@ pub(crate) enum Want {
 pub(crate) enum Achiever {
     Command(Target),
     Line(u32),
+    Read(Target),
 }
 
 impl Generator {
@@ -53,7 +56,7 @@ impl Generator {
                 }
             }
         };
-        for target in self.targets() {
+        for target in self.targets.iter().copied() {
             if let (Form::Set | Form::Execute, Some((_, spec))) = (target.form, self.spec(target)) {
                 enter(Achiever::Command(target), &spec.sets);
             }
@@ -61,6 +64,12 @@ impl Generator {
         for (at, line) in (0..).zip(&self.catalog.lines) {
             if line.role == Role::Urc && line.profile.is_none_or(|own| self.prints_profile(own)) {
                 enter(Achiever::Line(at), &line.sets);
+            }
+        }
+        // What a module tells of itself comes after what it can be told.
+        for target in self.targets.iter().copied() {
+            if let (Form::Read, Some((_, spec))) = (target.form, self.spec(target)) {
+                enter(Achiever::Read(target), &spec.sets);
             }
         }
         out
@@ -71,6 +80,32 @@ impl Generator {
     pub fn plan(&self, invocation: &Invocation, known: &mut Known, rng: &mut Rng) -> Option<Vec<Step>> {
         let mut steps = Vec::new();
         self.prepare(invocation, known, &mut steps, DEPTH, rng).then_some(steps)
+    }
+
+    /// What is known of a module that started for the first time and went these steps.
+    pub fn after(&self, steps: &[Step]) -> Known {
+        let mut known = Known::boot(&self.catalog);
+        self.follow(steps, &mut known);
+        known
+    }
+
+    /// What becomes known on the way of a plan.
+    pub fn follow(&self, steps: &[Step], known: &mut Known) {
+        for step in steps {
+            match step {
+                Step::Command(invocation) => self.succeed(invocation, known),
+                Step::Line(at, bag) => {
+                    if let Some(line) = self.catalog.lines.get(*at as usize) {
+                        known.apply(&self.catalog, &line.sets, bag);
+                    }
+                }
+                Step::Read(invocation, _, bag) => {
+                    if let Some((_, spec)) = self.spec(invocation.target) {
+                        known.apply(&self.catalog, &spec.sets, bag);
+                    }
+                }
+            }
+        }
     }
 
     /// What must hold for a command to be taken.
@@ -288,6 +323,7 @@ impl Generator {
                         }
                     })
                 }
+                Achiever::Read(target) => self.read_step(*target, &pins, &mut trial, &mut way, depth, rng),
                 Achiever::Line(line) => self.line_step(*line, &pins, &mut trial, &mut way, depth, rng),
             };
             if done && trial.get(place) == Some(value) {
@@ -300,12 +336,44 @@ impl Generator {
     }
 
     /// What success of a command does to the state.
-    pub(crate) fn succeed(&self, invocation: &Invocation, known: &mut Known) {
+    pub fn succeed(&self, invocation: &Invocation, known: &mut Known) {
         let Some((_, spec)) = self.spec(invocation.target) else { return };
         known.apply(&self.catalog, &spec.sets, &invocation.given);
         if spec.restarts {
             known.reset(&self.catalog, false);
         }
+    }
+
+    /// The module is asked for what is as wanted already.
+    fn read_step(
+        &self,
+        target: Target,
+        pins: &Pins,
+        known: &mut Known,
+        steps: &mut Vec<Step>,
+        depth: u8,
+        rng: &mut Rng,
+    ) -> bool {
+        let Some((_, spec)) = self.spec(target) else { return false };
+        let Some(invocation) = self.pinned(target, Values::Least, &Pins::new(), known, rng) else { return false };
+        let printed = |at: &&u32| {
+            let line = self.catalog.lines.get(**at as usize);
+            line.is_some_and(|line| line.profile.is_none_or(|own| self.prints_profile(own)))
+        };
+        let Some(line) = spec.reply.iter().find(printed) else { return false };
+        let mut given = Bag::new();
+        for pin in pins {
+            if let Some(name) = self.catalog.names.get(pin.name as usize) {
+                given.set(name.to_string(), pin.item.clone());
+            }
+        }
+        let Some(bag) = self.line_values(*line, &given, Values::Edge, rng) else { return false };
+        if !self.prepare(&invocation, known, steps, depth, rng) {
+            return false;
+        }
+        known.apply(&self.catalog, &spec.sets, &bag);
+        steps.push(Step::Read(invocation, *line, bag));
+        true
     }
 
     fn line_step(
@@ -320,7 +388,7 @@ impl Generator {
         let Some(line) = self.catalog.lines.get(at as usize) else { return false };
         // The result of a command comes behind that command.
         let cause = self.targets_of(at).into_iter().find_map(|target| {
-            let own: Pins = pins.iter().filter(|(name, _)| self.has_param(target, *name)).cloned().collect();
+            let own: Pins = pins.iter().filter(|pin| self.has_param(target, pin.name)).cloned().collect();
             let invocation = self.pinned(target, Values::Least, &own, known, rng)?;
             let (mut trial, mut way) = (known.clone(), Vec::new());
             self.prepare(&invocation, &mut trial, &mut way, depth, rng).then_some((invocation, trial, way))
@@ -335,7 +403,7 @@ impl Generator {
         }
         let pinned: Vec<(String, Item)> = pins
             .iter()
-            .filter_map(|(name, item)| Some((self.catalog.names.get(*name as usize)?.to_string(), item.clone())))
+            .filter_map(|pin| Some((self.catalog.names.get(pin.name as usize)?.to_string(), pin.item.clone())))
             .collect();
         pinned.into_iter().for_each(|(name, item)| given.set(name, item));
         let Some(bag) = self.line_values(at, &given, Values::Any, rng) else { return false };
@@ -354,8 +422,9 @@ impl Generator {
             let own = self.catalog.lines.get(*own as usize);
             own.is_some_and(|own| own.name == line.name && own.profile == line.profile)
         };
-        self.targets()
-            .into_iter()
+        self.targets
+            .iter()
+            .copied()
             .filter(|target| self.spec(*target).is_some_and(|(_, spec)| spec.later.iter().any(is_its)))
             .collect()
     }
@@ -373,16 +442,15 @@ impl Generator {
             Index::Any => {}
             Index::None if index == 0 => {}
             Index::At(at) if at == index => {}
-            Index::Param(name) => pins.push((name, Item::Int(index.into()))),
+            Index::Param(name) => pins.push(Pin { name, item: Item::Int(index.into()), needed: index > 0 }),
             _ => return None,
         }
         match (effect.value.as_ref()?, value) {
             (Term::Int(own), StateValue::Int(number)) if own == number => {}
             (Term::Word(own), StateValue::Word(word)) if own == word => {}
-            (Term::Param(name), value) => pins.push((*name, item_of(value))),
+            (Term::Param(name), value) => pins.push(Pin { name: *name, item: item_of(value), needed: true }),
             _ => return None,
         }
         Some(pins)
     }
 }
-

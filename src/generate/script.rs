@@ -14,6 +14,7 @@ use crate::catalog::{
     Blank, Catalog, DataPhase, EchoEnd, FormSpec, Kind, Line, Output, ParamSpec, Part, Pattern, Role, Sends, Shape,
 };
 use crate::escape::escape;
+use crate::session::Form;
 use crate::{Sender, Time};
 
 /// Bytes of one sender, in one go.
@@ -146,7 +147,8 @@ impl Generator {
                     Values::Any => rng.usize(least..=shape.fields.len()),
                 };
                 let fields = shape.fields.iter().take(count.max(least)).filter_map(|field| {
-                    let fixed = field.fixed.as_ref().map(|text| text.parse().map_or_else(|_| Item::from(&**text), Item::Int));
+                    let fixed =
+                        field.fixed.as_ref().map(|text| text.parse().map_or_else(|_| Item::from(&**text), Item::Int));
                     Some((field.param?, fixed))
                 });
                 specs.extend(fields);
@@ -161,7 +163,12 @@ impl Generator {
             }
             let name = self.catalog.names.get(spec.name_id as usize)?.to_string();
             let own = given.get(&name).filter(|item| suits(&self.catalog, spec, item)).cloned();
-            let item = fixed.or(own).unwrap_or_else(|| self.line_value(spec, how, rng));
+            let lists = matches!(line.owner, Some((_, Form::Test))) && matches!(spec.kind, Kind::Any | Kind::List);
+            let item = match fixed.or(own) {
+                _ if lists => Item::Raw(b"(0-1)".to_vec()),
+                Some(item) => item,
+                None => self.line_value(spec, how, rng),
+            };
             bag.set(name, item);
         }
         if line.data.is_some() {
@@ -181,6 +188,25 @@ impl Generator {
             _ => values::valid(&self.catalog, spec, rng),
         };
         if is_absent(spec, &item) { values::usual(&self.catalog, spec) } else { item }
+    }
+
+    /// A line of the catalog (its position) with these values, without line ends. `None`: a value that it must have is missing.
+    pub fn print_line(&self, at: u32, bag: &Bag) -> Option<Vec<u8>> {
+        let mut text = Vec::new();
+        emit::line(&self.catalog, self.catalog.lines.get(at as usize)?, bag, &mut text)?;
+        Some(text)
+    }
+
+    /// The unsolicited lines (their positions) that this firmware prints; `harmless`: those alone that change no state, hold no data and need
+    /// no state.
+    pub fn urcs(&self, harmless: bool) -> Vec<u32> {
+        let is_one = |line: &Line| {
+            line.role == Role::Urc
+                && line.profile.is_none_or(|own| self.prints_profile(own))
+                && !(harmless
+                    && (!line.sets.is_empty() || line.data.is_some() || line.below.is_some() || line.when.is_some()))
+        };
+        (0..).zip(&self.catalog.lines).filter(|(_, line)| is_one(line)).map(|(at, _)| at).collect()
     }
 
     /// Whether this firmware prints what the catalog says of a profile.
@@ -302,6 +328,25 @@ impl<'g> Writer<'g> {
                     let bag = bag.clone();
                     self.line(*line, &bag);
                 }
+                Step::Read(invocation, line, bag) => {
+                    let Some((entry, spec)) = self.generator.spec(invocation.target) else { continue };
+                    let (name, sets, bag) = (entry.name.to_string(), spec.sets.clone(), bag.clone());
+                    let result = spec.finals.first().map_or("OK", |name| &**name).to_owned();
+                    let replies_only = spec.replies_only;
+                    let before = self.script.records.len();
+                    let exchange = self.give(&invocation.line);
+                    self.expect("command", name, Some(exchange));
+                    if self.script.records.len() > before + 1 {
+                        self.expect("echo", "", Some(exchange));
+                    }
+                    if let Some(line) = self.generator.catalog.lines.get(*line as usize) {
+                        self.print("response", line, &bag, Some(exchange));
+                    }
+                    if !replies_only {
+                        self.result(&result, exchange);
+                    }
+                    self.known.apply(&self.generator.catalog, &sets, &bag);
+                }
                 Step::Command(invocation) => {
                     let mut answer = self.generator.answers(invocation).into_iter().next().unwrap_or_default();
                     // The plan says itself what comes of it.
@@ -382,7 +427,7 @@ impl<'g> Writer<'g> {
             if let Some(end) = spec.offline.first() {
                 let framed = self.framed("final", end.as_bytes(), true);
                 self.module("final", framed);
-                self.expect("final", &**end, None);
+                self.expect("urc", &**end, None);
             }
             return;
         }
@@ -469,6 +514,13 @@ impl<'g> Writer<'g> {
         self.print(kind, line, bag, None);
     }
 
+    /// Whether a line with these values suits the state that the conversation has come to.
+    pub fn may_say(&self, at: u32, bag: &Bag) -> bool {
+        let catalog = &self.generator.catalog;
+        let when = catalog.lines.get(at as usize).and_then(|line| line.when.as_ref());
+        when.is_none_or(|when| self.known.holds(catalog, bag, when) != Some(false))
+    }
+
     /// A line of the catalog with valid values, those of a command where they suit.
     pub fn said(&mut self, kind: &'static str, at: u32, given: &Bag, exchange: Option<u64>) -> bool {
         let generator = self.generator;
@@ -492,6 +544,9 @@ impl<'g> Writer<'g> {
         self.responded |= kind == "response";
         self.module(kind, framed);
         self.expect(kind, &*line.name, exchange);
+        if line.below.is_some() && kind == "urc" {
+            self.expect("urc", "", exchange);
+        }
         if line.data.is_some() && bag.data().is_some_and(|data| !data.is_empty()) {
             self.expect("payload", "", None);
         }

@@ -307,6 +307,7 @@ fn hex(len: i64, rng: &mut Rng) -> Vec<u8> {
 fn name(spec: &ParamSpec, len: i64, rng: &mut Rng) -> Vec<u8> {
     let len = usize::try_from(len).unwrap_or_default();
     let mut text: Vec<u8> = rng.choice(spec.starts.iter()).map(|start| start.as_bytes().to_vec()).unwrap_or_default();
+    let least = text.len();
     if !text.is_empty() {
         text.extend_from_slice(b"example.org/");
     }
@@ -314,7 +315,6 @@ fn name(spec: &ParamSpec, len: i64, rng: &mut Rng) -> Vec<u8> {
         text.push(*rng.choice(b"abcdefghijklmnopqrstuvwxyz0123456789").unwrap_or(&b'a'));
     }
     // A start that the manual wants is worth more than a length.
-    let least = spec.starts.iter().map(|start| start.len()).min().unwrap_or_default();
     text.truncate(len.max(least));
     // Text without quotes that reads as a number is one.
     if let Some(first) = text.first_mut().filter(|first| first.is_ascii_digit()) {

@@ -8,7 +8,7 @@ use super::known::Known;
 use super::plan::{Step, Want};
 use super::script::Writer;
 use super::{Generator, emit, values};
-use crate::catalog::{Command, Condition, Field, FormSpec, Shape};
+use crate::catalog::{Command, Condition, Field, FormSpec, Role, Shape};
 use crate::check::Rule;
 use crate::session::Form;
 
@@ -36,12 +36,17 @@ impl Generator {
     /// Violations of every rule about commands that applies to a target, each alone: the module is in the state that the command needs, and all
     /// else is valid.
     pub fn violations(&self, target: Target, rng: &mut Rng) -> Vec<Violation> {
+        self.violations_from(&Known::boot(&self.catalog), target, rng)
+    }
+
+    /// As [`violations`](Self::violations), for a module of which so much is known.
+    pub fn violations_from(&self, start: &Known, target: Target, rng: &mut Rng) -> Vec<Violation> {
         let mut out = Vec::new();
         let Some((entry, spec)) = self.spec(target) else { return out };
-        self.parameters(target, spec, rng, &mut out);
-        self.arity(target, spec, rng, &mut out);
-        self.malformed(target, spec, rng, &mut out);
-        self.broken_conditions(target, entry, spec, rng, &mut out);
+        self.parameters(start, target, spec, rng, &mut out);
+        self.arity(start, target, spec, rng, &mut out);
+        self.malformed(start, target, spec, rng, &mut out);
+        self.broken_conditions(start, target, (entry, spec), rng, &mut out);
         out
     }
 
@@ -49,7 +54,7 @@ impl Generator {
     pub fn strangers(&self) -> Vec<Violation> {
         let mut out = Vec::new();
         for (command, entry) in (0..).zip(&self.catalog.commands) {
-            if !entry.name.starts_with(|first: char| first.is_ascii_punctuation()) {
+            if is_basic(&entry.name) {
                 continue;
             }
             let violation = |rule, form, text: String| Violation {
@@ -84,7 +89,7 @@ impl Generator {
         for model in (0..).zip(&self.catalog.models).map(|(at, _)| at) {
             let own = Self::of(self.catalog.clone(), Some(model), self.profile);
             let name = own.model().map(str::to_owned);
-            for target in general.targets() {
+            for target in general.targets().iter().copied() {
                 let Some((entry, spec)) = general.spec(target) else { continue };
                 let is_told = |other: &Violation| {
                     other.model == name && (other.target.command, other.target.form) == (target.command, target.form)
@@ -109,13 +114,14 @@ impl Generator {
     /// A valid command with its plan, and the state where it leads.
     pub(crate) fn ready(
         &self,
+        start: &Known,
         target: Target,
         values: Values,
         rng: &mut Rng,
     ) -> Option<(Invocation, Vec<Step>, Known)> {
         for _ in 0..4 {
             let Some(invocation) = self.command(target, values, rng) else { continue };
-            let mut known = Known::boot(&self.catalog);
+            let mut known = start.clone();
             if let Some(steps) = self.plan(&invocation, &mut known, rng) {
                 return Some((invocation, steps, known));
             }
@@ -127,8 +133,11 @@ impl Generator {
         Violation { rule, what, target, plan: plan.to_vec(), line, model: self.model().map(str::to_owned) }
     }
 
-    fn parameters(&self, target: Target, spec: &FormSpec, rng: &mut Rng, out: &mut Vec<Violation>) {
+    fn parameters(&self, start: &Known, target: Target, spec: &FormSpec, rng: &mut Rng, out: &mut Vec<Violation>) {
         let Some((_, shape)) = self.shape_of(spec, target) else { return };
+        // Several, so that each parameter is there in one of them.
+        let hows = [Values::Edge, Values::Any, Values::Any, Values::Any];
+        let bases: Vec<_> = hows.into_iter().filter_map(|how| self.ready(start, target, how, rng)).collect();
         for field in shape.fields.iter().filter(|field| field.fixed.is_none()) {
             let Some(param) = field.param.and_then(|at| self.catalog.spec_for(at, self.model)) else { continue };
             let Some(name) = self.catalog.names.get(param.name_id as usize).map(|name| name.to_string()) else {
@@ -138,22 +147,24 @@ impl Generator {
             if wrong.is_empty() {
                 continue;
             }
-            // All parameters, so that this one is there, too.
-            let has = |ready: &(Invocation, _, _)| ready.0.given.get(&name).is_some();
-            let found = [Values::Edge, Values::Any, Values::Any, Values::Any]
-                .into_iter()
-                .filter_map(|how| self.ready(target, how, rng))
-                .find(has);
+            let found = bases.iter().find(|(invocation, _, _)| invocation.given.get(&name).is_some());
             let Some((invocation, plan, known)) = found else { continue };
             for (rule, item) in wrong {
+                // `ATZx1` is ATZ and ATX1; what prints as nothing is not there.
+                let basic = rule == Rule::ParamType && target.form == Form::Execute;
+                let mut text = Vec::new();
+                emit::value(&self.catalog, param, &item, &mut text);
+                if basic || text.is_empty() {
+                    continue;
+                }
                 let mut given = invocation.given.clone();
                 given.set(name.clone(), item.clone());
-                if !self.is_clear(spec, target, &given, &known) {
+                if !self.is_clear(spec, target, &given, known) {
                     continue;
                 }
                 let Some(broken) = self.invoke(target, given) else { continue };
                 let what = format!("{} = {}", param.name, shown(&item));
-                out.push(self.violation(rule, what, target, &plan, broken.line));
+                out.push(self.violation(rule, what, target, plan, broken.line));
             }
         }
     }
@@ -178,10 +189,9 @@ impl Generator {
                 own_syntax.when.as_ref().is_none_or(|own| own.text != when.text)
                     && known.holds(&self.catalog, given, when) == Some(false)
             });
-            if count < shape.min || count > shape.fields.len() && !shape.repeat && !shape.rest {
-                return true;
-            }
-            self.misfits(shape, items) + usize::from(off.is_some()) >= 2
+            let extra = if shape.repeat || shape.rest { 0 } else { count.saturating_sub(shape.fields.len()) };
+            let missing = shape.min.saturating_sub(count);
+            self.misfits(shape, items) + usize::from(off.is_some()) + extra + missing >= 2
         })
     }
 
@@ -206,7 +216,7 @@ impl Generator {
             .count()
     }
 
-    fn arity(&self, target: Target, spec: &FormSpec, rng: &mut Rng, out: &mut Vec<Violation>) {
+    fn arity(&self, start: &Known, target: Target, spec: &FormSpec, rng: &mut Rng, out: &mut Vec<Violation>) {
         let Some((_, own)) = self.shape_of(spec, target) else { return };
         let shapes: Vec<&Shape> = spec.syntax.iter().flat_map(|syntax| &syntax.shapes).collect();
         let open = shapes.iter().any(|shape| shape.repeat || shape.rest);
@@ -216,9 +226,10 @@ impl Generator {
             return;
         }
         if !open && own.fields.len() == most {
-            let full = (0..4).filter_map(|_| self.ready(target, Values::Edge, rng)).find(|(invocation, _, _)| {
-                own.fields.last().is_some_and(|last| self.item_at(last, &invocation.given) != Item::Omitted)
-            });
+            let full =
+                (0..4).filter_map(|_| self.ready(start, target, Values::Edge, rng)).find(|(invocation, _, _)| {
+                    own.fields.last().is_some_and(|last| self.item_at(last, &invocation.given) != Item::Omitted)
+                });
             if let Some((invocation, plan, _)) = full {
                 let line = [&invocation.line[..], b",1"].concat();
                 out.push(self.violation(Rule::ParamExtra, "one too many".to_owned(), target, &plan, line));
@@ -229,8 +240,9 @@ impl Generator {
             return;
         }
         let Some((entry, _)) = self.spec(target) else { return };
-        let Some((invocation, plan, known)) = self.ready(target, Values::Least, rng) else { return };
-        let cut = Shape { fields: own.fields.iter().take(least - 1).cloned().collect(), min: least - 1, ..Shape::default() };
+        let Some((invocation, plan, known)) = self.ready(start, target, Values::Least, rng) else { return };
+        let cut =
+            Shape { fields: own.fields.iter().take(least - 1).cloned().collect(), min: least - 1, ..Shape::default() };
         let mut given = Bag::new();
         for field in &cut.fields {
             let Some(spec) = field.param.and_then(|at| self.catalog.param(at)) else { continue };
@@ -247,11 +259,11 @@ impl Generator {
         }
     }
 
-    fn malformed(&self, target: Target, spec: &FormSpec, rng: &mut Rng, out: &mut Vec<Violation>) {
+    fn malformed(&self, start: &Known, target: Target, spec: &FormSpec, rng: &mut Rng, out: &mut Vec<Violation>) {
         if self.shape_of(spec, target).is_none() {
             return;
         }
-        let Some((invocation, plan, _)) = self.ready(target, Values::Least, rng) else { return };
+        let Some((invocation, plan, _)) = self.ready(start, target, Values::Least, rng) else { return };
         let quotes = invocation.line.iter().filter(|byte| **byte == b'"').count();
         if let Some((b'"', open)) = invocation.line.split_last()
             && quotes >= 2
@@ -265,9 +277,9 @@ impl Generator {
 
     fn broken_conditions(
         &self,
+        start: &Known,
         target: Target,
-        entry: &Command,
-        spec: &FormSpec,
+        (entry, spec): (&Command, &FormSpec),
         rng: &mut Rng,
         out: &mut Vec<Violation>,
     ) {
@@ -280,7 +292,7 @@ impl Generator {
                 continue;
             }
             let is_when = when.is_some_and(|when| std::ptr::eq(when, condition));
-            if let Some(found) = self.broken(target, spec, condition, is_when, rng) {
+            if let Some(found) = self.broken(start, (target, spec), condition, is_when, rng) {
                 let what = condition.text.to_string();
                 out.push(self.violation(Rule::WrongState, what, target, &found.0, found.1.line));
             }
@@ -288,15 +300,14 @@ impl Generator {
         for relation in &spec.relations {
             for _ in 0..ATTEMPTS {
                 let Some(invocation) = self.wild(target, spec, rng) else { continue };
-                if Known::boot(&self.catalog).holds(&self.catalog, &invocation.given, relation) != Some(false) {
+                if start.holds(&self.catalog, &invocation.given, relation) != Some(false) {
                     continue;
                 }
-                let mut known = Known::boot(&self.catalog);
+                let mut known = start.clone();
                 let Some(plan) = self.plan_without(&invocation, relation, &mut known, rng) else { continue };
                 let others = spec.relations.iter().filter(|other| other.text != relation.text);
-                let alone = others
-                    .into_iter()
-                    .all(|other| known.holds(&self.catalog, &invocation.given, other) != Some(false));
+                let alone =
+                    others.into_iter().all(|other| known.holds(&self.catalog, &invocation.given, other) != Some(false));
                 let still = known.holds(&self.catalog, &invocation.given, relation) == Some(false);
                 if alone && still && self.is_apart(spec, target, &invocation.given, &known) {
                     let what = relation.text.to_string();
@@ -310,8 +321,8 @@ impl Generator {
     /// A valid command in a state where one of its conditions is known not to hold, and all others surely do.
     fn broken(
         &self,
-        target: Target,
-        spec: &FormSpec,
+        start: &Known,
+        (target, spec): (Target, &FormSpec),
         condition: &Condition,
         is_when: bool,
         rng: &mut Rng,
@@ -319,13 +330,13 @@ impl Generator {
         for attempt in 0..12 {
             let how = if attempt < 2 { Values::Least } else { Values::Any };
             let Some(invocation) = self.command(target, how, rng) else { continue };
-            let mut known = Known::boot(&self.catalog);
+            let mut known = start.clone();
             let mut steps = Vec::new();
             let others: Vec<&Condition> =
                 self.conditions(target).into_iter().filter(|other| !std::ptr::eq(*other, condition)).collect();
-            let ready = others.iter().all(|other| {
-                self.bring(other, &invocation.given, Want::Holds, &mut known, &mut steps, 6, rng)
-            });
+            let ready = others
+                .iter()
+                .all(|other| self.bring(other, &invocation.given, Want::Holds, &mut known, &mut steps, 6, rng));
             if !ready || !self.bring(condition, &invocation.given, Want::Broken, &mut known, &mut steps, 6, rng) {
                 continue;
             }
@@ -378,10 +389,16 @@ impl Generator {
         self.invoke(target, given)
     }
 
-    /// What a host does too early: its data ahead of the prompt.
-    pub(crate) fn has_counted_data(&self, target: Target) -> bool {
-        let data = self.spec(target).and_then(|(_, spec)| spec.data.as_ref());
-        data.is_some_and(|data| matches!(data.sends, crate::catalog::Sends::Counted(_)))
+    /// The result with which a module refuses a command.
+    pub(crate) fn refusal(&self, target: Target) -> String {
+        let is_result = |name: &&str| {
+            self.catalog.lines.iter().any(|line| line.role == Role::Result && !line.ok && *line.name == **name)
+        };
+        let own = self.spec(target).map(|(_, spec)| &spec.finals[..]).unwrap_or_default();
+        let known = own.iter().skip(1).chain(self.catalog.results.iter().skip(1)).map(|name| &**name);
+        let any =
+            self.catalog.lines.iter().filter(|line| line.role == Role::Result && !line.ok).map(|line| &*line.name);
+        std::iter::once("ERROR").chain(known).chain(any).find(is_result).unwrap_or("ERROR").to_owned()
     }
 
     /// Writes a violation: the way there, the command, and the module's refusal.
@@ -389,9 +406,19 @@ impl Generator {
         let mut writer = Writer::new(self, rng);
         writer.steps(&violation.plan);
         let exchange = writer.give(&violation.line);
-        writer.result("ERROR", exchange);
+        let refusal = self.refusal(violation.target);
+        writer.result(&refusal, exchange);
         writer.script.model.clone_from(&violation.model);
         writer.script
+    }
+}
+
+/// Whether a command is one of V.250's short ones, whose names end by themselves: `ATE0`, `AT&F`.
+fn is_basic(name: &str) -> bool {
+    let mut letters = name.chars();
+    match letters.next() {
+        Some('&') | None => true,
+        Some(first) => first.is_ascii_alphabetic(),
     }
 }
 
@@ -401,4 +428,3 @@ fn shown(item: &Item) -> String {
     let dots = if head.len() < text.len() { format!("… ({} bytes)", text.len()) } else { String::new() };
     format!("{}{dots}", crate::escape::escape(head))
 }
-

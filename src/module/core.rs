@@ -17,7 +17,7 @@ use super::world::{Id, World};
 use crate::Time;
 use crate::catalog::{Blank, Catalog, FormSpec, Line, Output, ParamSpec, Role, StateValue};
 use crate::generate::emit::{self, Source};
-use crate::generate::{Bag, Item};
+use crate::generate::{Bag, Item, values};
 use crate::session::Form;
 
 /// Most that waits to be taken from the module, in bytes; a host that never reads loses what is beyond.
@@ -200,8 +200,8 @@ impl Core {
 
     /// A command begins: its answer starts after the time that the module takes.
     pub(super) fn begin(&mut self) {
-        let jitter = self.rng.u64(0..500_000);
         let delay = Time::from_millis(self.world.scenario().delays.answer).as_nanos();
+        let jitter = self.rng.u64(0..=delay / 4);
         self.cursor = self.cursor.max(self.now).plus(Time::from_nanos(delay + jitter));
         self.responses = 0;
     }
@@ -235,7 +235,9 @@ impl Core {
     }
 
     pub(super) fn enter(&mut self, time: Time, act: Act) {
-        if self.agenda.len() < AGENDA || !matches!(act, Act::Say(_)) {
+        // What is said is lost first: without its timers the module would hang.
+        let most = if matches!(act, Act::Say(_)) { AGENDA } else { 2 * AGENDA };
+        if self.agenda.len() < most {
             self.agenda.insert((time.max(self.now), self.acts), act);
             self.acts += 1;
         }
@@ -320,8 +322,8 @@ impl Core {
         let blank = match said {
             _ if self.output.blank == Some(Blank::None) => false,
             Said::Final => true,
-            Said::Response => self.output.blank == Some(Blank::All) && self.responses == 0,
-            Said::Urc | Said::Progress => self.output.blank == Some(Blank::All),
+            Said::Response => self.output.blank != Some(Blank::Results) && self.responses == 0,
+            Said::Urc | Said::Progress => self.output.blank != Some(Blank::Results),
             _ => false,
         };
         let mut bytes = Vec::with_capacity(text.len() + 4);
@@ -488,6 +490,12 @@ impl Core {
             return;
         }
         let catalog = Arc::clone(&self.catalog);
+        let is_failure = |line: &&Line| line.role == Role::Result && !line.ok;
+        // Not every dialect calls its failures so.
+        let name = match self.lines.contains_key(name) || name != "ERROR" {
+            true => name,
+            false => catalog.lines.iter().find(is_failure).map_or(name, |line| &*line.name),
+        };
         let line = self
             .lines
             .get(name)
@@ -501,6 +509,8 @@ impl Core {
         }
         let mut text = Vec::new();
         let coded = line.and_then(|line| emit::line(&catalog, line, &Coded(code), &mut text));
+        // Other fields of a result have usual values.
+        let coded = coded.or_else(|| emit::line(&catalog, line?, &Usual(code), &mut text));
         if coded.is_none() {
             text = name.as_bytes().to_vec();
         }
@@ -609,6 +619,16 @@ struct Coded<'a>(Option<&'a Item>);
 impl Source for Coded<'_> {
     fn item(&self, _: &Catalog, _: &ParamSpec) -> Option<Item> {
         self.0.cloned()
+    }
+}
+
+/// A result's code where it is a code, and what is usual for all else.
+struct Usual<'a>(Option<&'a Item>);
+
+impl Source for Usual<'_> {
+    fn item(&self, catalog: &Catalog, spec: &ParamSpec) -> Option<Item> {
+        let code = self.0.filter(|code| values::breaks(catalog, spec, code).is_none());
+        Some(code.cloned().unwrap_or_else(|| values::usual(catalog, spec)))
     }
 }
 

@@ -71,7 +71,8 @@ impl Module {
                     ahead.take_while(|byte| **byte == b'\\').count() % 2 == 0
                 };
                 if let Some(end) = end
-                    && let Some(at) = memchr::memmem::find_iter(got.get(from..).unwrap_or_default(), end).find(|at| ends(*at))
+                    && let Some(at) =
+                        memchr::memmem::find_iter(got.get(from..).unwrap_or_default(), end).find(|at| ends(*at))
                 {
                     // What came behind the end is the next line's.
                     let rest: Vec<u8> = got.drain(from + at..).skip(end.len()).collect();

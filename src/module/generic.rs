@@ -1,11 +1,13 @@
 //! What a command does where no code says otherwise: a set command stores its parameters, a read command answers with them, a test
 //! command prints the ranges.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use super::core::{Call, Core};
 use super::dialect::Outcome;
-use crate::catalog::{Catalog, Command, Kind, Line, ParamSpec};
+use crate::catalog::expr::Term;
+use crate::catalog::{Catalog, Command, Effect, Kind, Line, ParamSpec, Pattern};
 use crate::generate::emit::{self, Source};
 use crate::generate::{Bag, Item, values};
 use crate::session::Form;
@@ -22,13 +24,13 @@ pub(super) fn command(core: &mut Core, call: &Call) -> Outcome {
     for at in &spec.reply {
         let Some(line) = catalog.lines.get(*at as usize) else { continue };
         // Lines of one name, and of the command's several names, are alternatives of each other; the best was said already.
-        let name = common(command, &line.name);
+        let name = common(command, line);
         if told.contains(&name) {
             continue;
         }
         told.push(name);
         let alike = spec.reply.iter().filter_map(|at| catalog.lines.get(*at as usize));
-        let alike: Vec<&Line> = alike.filter(|other| common(command, &other.name) == name).collect();
+        let alike: Vec<&Line> = alike.filter(|other| common(command, other) == name).collect();
         let rows = match call.form {
             Form::Read => core.memory.rows(call.command).to_vec(),
             _ => Vec::new(),
@@ -49,14 +51,27 @@ pub(super) fn command(core: &mut Core, call: &Call) -> Outcome {
     }
 }
 
-/// A line's name; the command's own for each of its names.
-fn common<'c>(command: &'c Command, name: &'c str) -> &'c str {
-    if command.aliases.iter().any(|alias| **alias == *name) { &command.name } else { name }
+/// A line's name; the command's own for each of its names, and for a line that has none.
+fn common<'c>(command: &'c Command, line: &'c Line) -> &'c str {
+    let name = &*line.name;
+    if matches!(line.pattern, Pattern::Free { .. }) || command.aliases.iter().any(|alias| **alias == *name) {
+        &command.name
+    } else {
+        name
+    }
+}
+
+/// A line that could be said.
+struct Candidate<'a> {
+    rank: (bool, u8, bool),
+    bytes: Vec<u8>,
+    line: &'a Line,
+    values: Bag,
 }
 
 /// Says the line that suits the command's spelling and this firmware best and can be filled.
 fn say(core: &mut Core, catalog: &Catalog, command: &Command, call: &Call, alike: &[&Line], row: &Bag) {
-    let mut best: Option<((bool, u8, bool), Vec<u8>)> = None;
+    let mut best: Option<Candidate<'_>> = None;
     for line in alike {
         let Some(rank) = core.suits(line, call) else { continue };
         let scope = super::state::Scope { state: &core.state, catalog, given: row };
@@ -64,14 +79,52 @@ fn say(core: &mut Core, catalog: &Catalog, command: &Command, call: &Call, alike
             continue;
         }
         let mut bytes = Vec::new();
-        let source = Usual { core, command, form: call.form, row };
-        if emit::line(catalog, line, &source, &mut bytes).is_some() && best.as_ref().is_none_or(|(old, _)| rank > *old)
+        let source = Noted { source: Usual { core, command, form: call.form, row }, noted: RefCell::default() };
+        if emit::line(catalog, line, &source, &mut bytes).is_some() && best.as_ref().is_none_or(|best| rank > best.rank)
         {
-            best = Some((rank, bytes));
+            best = Some(Candidate { rank, bytes, line, values: source.noted.into_inner() });
         }
     }
-    if let Some((_, bytes)) = best {
+    if let Some(Candidate { bytes, line, values, .. }) = best {
         core.say_line(super::core::Said::Response, &bytes);
+        tell(core, catalog, command, call, line, &values);
+    }
+}
+
+/// What the module says of itself is so from then on.
+fn tell(core: &mut Core, catalog: &Catalog, command: &Command, call: &Call, line: &Line, values: &Bag) {
+    let twin = line.twin.and_then(|at| catalog.lines.get(at as usize));
+    core.state.apply(catalog, twin.map_or(&line.sets, |twin| &twin.sets), values);
+    if call.form != Form::Read {
+        return;
+    }
+    for spec in [Form::Set, Form::Read].into_iter().filter_map(|form| command.form(form)) {
+        let is_told = |effect: &&Effect| match effect.value {
+            Some(Term::Param(name)) => catalog.names.get(name as usize).is_some_and(|name| values.get(name).is_some()),
+            _ => false,
+        };
+        let told: Vec<Effect> = spec.sets.iter().filter(is_told).cloned().collect();
+        core.state.apply(catalog, &told, values);
+    }
+}
+
+/// Keeps what is asked of another source.
+struct Noted<S> {
+    source: S,
+    noted: RefCell<Bag>,
+}
+
+impl<S: Source> Source for Noted<S> {
+    fn item(&self, catalog: &Catalog, spec: &ParamSpec) -> Option<Item> {
+        let item = self.source.item(catalog, spec)?;
+        if let Some(name) = catalog.names.get(spec.name_id as usize) {
+            self.noted.borrow_mut().set(name.to_string(), item.clone());
+        }
+        Some(item)
+    }
+
+    fn data(&self) -> Option<&[u8]> {
+        self.source.data()
     }
 }
 

@@ -84,25 +84,40 @@ struct Reach {
 }
 
 impl Reach {
+    /// What the scenario makes of a name.
+    fn target<'a>(&'a self, host: &'a str) -> &'a str {
+        self.hosts.get(&host.to_ascii_lowercase()).map_or(host, String::as_str)
+    }
+
+    /// Whether the user named this place; `port` 0: some port of it.
+    fn is_allowed(&self, host: &str, port: u16) -> bool {
+        let target = self.target(host);
+        self.allowed.iter().any(|own| {
+            (own.host.eq_ignore_ascii_case(host) || own.host.eq_ignore_ascii_case(target))
+                && own.port.is_none_or(|own| port == 0 || own == port)
+        })
+    }
+
+    /// Whether the module may go there, decided without looking anything up.
+    fn may(&self, host: &str, port: u16) -> bool {
+        let target = self.target(host);
+        let local =
+            target.eq_ignore_ascii_case("localhost") || target.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
+        // A name that the scenario does not know fails later, as such.
+        local || target.is_empty() || self.is_allowed(host, port)
+    }
+
     /// Where a name leads, if the module may go there; `port` 0: to some port of it.
     fn addresses(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, Failure> {
-        let mapped = self.hosts.get(&host.to_ascii_lowercase());
-        if mapped.is_some_and(String::is_empty) {
-            return Err(Failure::Dns);
-        }
-        let target = mapped.map_or(host, String::as_str);
-        let named = |own: &&Allowed| own.port.is_none_or(|own| port == 0 || own == port);
-        let allowed = self
-            .allowed
-            .iter()
-            .filter(named)
-            .any(|own| own.host.eq_ignore_ascii_case(host) || own.host.eq_ignore_ascii_case(target));
-        let local = target.eq_ignore_ascii_case("localhost") || target.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
-        if !allowed && !local {
+        if !self.may(host, port) {
             return Err(Failure::Refused);
         }
+        let target = self.target(host);
+        if target.is_empty() {
+            return Err(Failure::Dns);
+        }
         let mut found: Vec<SocketAddr> = (target, port).to_socket_addrs().map_err(|_| Failure::Dns)?.collect();
-        if !allowed {
+        if !self.is_allowed(host, port) {
             found.retain(|address| address.ip().is_loopback());
         }
         // What AT modules speak comes first.
@@ -149,8 +164,15 @@ enum Brought {
 enum Link {
     /// It is being made.
     Making,
-    Tcp { stream: TcpStream, to_send: SyncSender<Vec<u8>> },
-    Udp { socket: Arc<UdpSocket>, to: SocketAddr, over: Arc<AtomicBool> },
+    Tcp {
+        stream: TcpStream,
+        to_send: SyncSender<Vec<u8>>,
+    },
+    Udp {
+        socket: Arc<UdpSocket>,
+        to: SocketAddr,
+        over: Arc<AtomicBool>,
+    },
 }
 
 type OnEvent = Arc<dyn Fn() + Send + Sync>;
@@ -265,9 +287,7 @@ impl Net {
             self.fails(id, Failure::NoNetwork);
             return false;
         }
-        // Only names that may be looked up are looked up, and those on a thread: this is decided without.
-        let probe = Reach { allowed: self.reach.allowed.clone(), hosts: self.reach.hosts.clone() };
-        let refused = !probe.may(host, port);
+        let refused = !self.reach.may(host, port);
         if refused {
             let place = if port == 0 { format!("{host}:*") } else { format!("{host}:{port}") };
             self.note(format!("the module wants to go to {place}; --allow {place} lets it"));
@@ -412,21 +432,6 @@ impl Net {
     }
 }
 
-impl Reach {
-    /// Whether the module may go there, decided without looking anything up.
-    fn may(&self, host: &str, port: u16) -> bool {
-        let target = self.hosts.get(&host.to_ascii_lowercase()).map_or(host, String::as_str);
-        let local = target.is_empty()
-            || target.eq_ignore_ascii_case("localhost")
-            || target.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
-        let named = |own: &Allowed| {
-            (own.host.eq_ignore_ascii_case(host) || own.host.eq_ignore_ascii_case(target))
-                && own.port.is_none_or(|own| port == 0 || own == port)
-        };
-        local || self.allowed.iter().any(named)
-    }
-}
-
 impl World for Net {
     fn open(&mut self, _: Time, id: Id, to: &Endpoint) {
         if !self.may(id, &to.host, to.port) {
@@ -450,7 +455,9 @@ impl World for Net {
             Transport::Tcp => {
                 self.links.insert(id, Link::Making);
                 let (host, port) = (to.host.clone(), to.port);
-                self.under_way(id, move |reach| reach.dial(&host, port, PATIENCE).map(|stream| Brought::Opened(id, stream)));
+                self.under_way(id, move |reach| {
+                    reach.dial(&host, port, PATIENCE).map(|stream| Brought::Opened(id, stream))
+                });
             }
         }
     }
@@ -699,7 +706,9 @@ mod tests {
         assert_eq!(next(&mut net), Event::Failed(3, Failure::Refused));
         net.open(Time::ZERO, 4, &to(Transport::Tls, "localhost", 443));
         assert_eq!(next(&mut net), Event::Failed(4, Failure::Tls));
-        assert!(net.reach.may("10.9.9.9", 81) && net.reach.may("127.3.2.1", 1) && !net.reach.may("localhost.example", 1));
+        assert!(
+            net.reach.may("10.9.9.9", 81) && net.reach.may("127.3.2.1", 1) && !net.reach.may("localhost.example", 1)
+        );
         let told = told.lock().unwrap();
         assert_eq!(told[0], "the module wants to go to 192.0.2.1:80; --allow 192.0.2.1:80 lets it");
         assert_eq!(told.len(), 4);

@@ -188,7 +188,7 @@ pub struct Client {
 }
 
 /// An MQTT broker.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 #[non_exhaustive]
 pub struct Broker {
@@ -235,7 +235,8 @@ pub struct Device {
     pub connects: Option<u64>,
     /// It cannot be connected to.
     pub fails: bool,
-    /// What it does once connected: milliseconds after the connection; `disconnect`, `write 1,2 hex`, `say text`, …
+    /// What it does once connected: milliseconds after the connection; `disconnect`, `pair`, `say text`, and with attributes (service, characteristic,
+    /// descriptor): `read 1,1`, `write 1,3 0a0d`, `write 1,6,1 0100`, `notify 3,6 6162`, `indicate 3,7 6162`.
     pub does: Vec<(u64, String)>,
 }
 
@@ -246,7 +247,7 @@ pub struct Device {
 pub struct Happening {
     /// When, since the start.
     pub at: u64,
-    /// What: `urc "+CREG: 2"`, `reset`, `wifi lost`, `network lost`, `network back`, …
+    /// What: `urc "+CREG: 2"`, `reset`, `wifi lost`, `wifi back`, `network lost`, `network back`, …
     pub what: String,
 }
 
@@ -373,22 +374,6 @@ impl Default for Peer {
 impl Default for Client {
     fn default() -> Self {
         Self { port: 0, after: 1000, address: "192.168.4.2".to_owned(), peer: Peer::default() }
-    }
-}
-
-impl Default for Broker {
-    fn default() -> Self {
-        Self {
-            host: String::new(),
-            port: 0,
-            username: String::new(),
-            password: String::new(),
-            retained: Vec::new(),
-            says: Vec::new(),
-            delay: None,
-            fails: None,
-            closes: None,
-        }
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Nothing waits: time is virtual. A session that breaks no rule ends in [`Desk::clean`], another one in [`Desk::rules`].
 
+#![allow(clippy::panic, clippy::unwrap_used)]
+
 use std::sync::Arc;
 
 use super::{Module, Phase, Scenario, Scripted, Setup};
@@ -18,6 +20,8 @@ pub(super) struct Desk {
     now: Time,
     analyzer: Analyzer,
     seen: Seen,
+    /// Where what traffic told is not so.
+    untrue: Vec<String>,
 }
 
 /// Findings, and where they are.
@@ -33,7 +37,8 @@ impl Sink for Seen {
     }
 
     fn finding(&mut self, finding: &Finding) {
-        self.findings.push((finding.rule.name(), format!("{}: {} [{}]", finding.rule.name(), finding.message, self.newest)));
+        self.findings
+            .push((finding.rule.name(), format!("{}: {} [{}]", finding.rule.name(), finding.message, self.newest)));
     }
 }
 
@@ -54,6 +59,7 @@ impl Desk {
             now: Time::ZERO,
             analyzer: Analyzer::new(catalog, options),
             seen: Seen::default(),
+            untrue: Vec::new(),
         };
         let boot = desk.module.core.world.scenario().delays.boot;
         desk.wait(boot + 20);
@@ -73,9 +79,10 @@ impl Desk {
                 Phase::Command => self.module.running.is_some(),
                 Phase::Data { got, .. } => got.starts_with(b"+++"),
                 Phase::Passthrough { packet } => !packet.is_empty(),
-                Phase::Off => true,
+                Phase::Off => false,
             };
             if !busy && self.module.core.said_by() <= self.now {
+                self.compare(&format!("behind {}", bytes.escape_ascii()));
                 return text(&said);
             }
             match self.module.wake() {
@@ -84,6 +91,11 @@ impl Desk {
             }
         }
         panic!("the module goes on for ever after {}", bytes.escape_ascii());
+    }
+
+    /// The time at the desk.
+    pub(super) fn now(&self) -> Time {
+        self.now
     }
 
     /// Time goes by; gives what the module says meanwhile.
@@ -97,12 +109,34 @@ impl Desk {
                 _ => {
                     self.now = end;
                     self.take(&mut said);
+                    self.compare("after a while");
                     return text(&said);
                 }
             }
         }
         panic!("the module goes on for ever");
     }
+
+    /// What traffic has told of the module's state must be so.
+    #[cfg(feature = "fuzzing")]
+    fn compare(&mut self, when: &str) {
+        // Until it has booted, nobody can tell that it lost its state.
+        if matches!(self.module.phase, Phase::Off) {
+            return;
+        }
+        for spec in &self.module.catalog().states {
+            for index in 0..if spec.indexed { 8 } else { 1 } {
+                let (told, own) = (self.analyzer.known(&spec.name, index), self.module.state(&spec.name, index));
+                if told.is_some() && told.as_ref() != own {
+                    self.untrue
+                        .push(format!("{}.{index} is {own:?}, the checks take it for {told:?}, {when}", spec.name));
+                }
+            }
+        }
+    }
+
+    #[cfg(not(feature = "fuzzing"))]
+    fn compare(&mut self, _: &str) {}
 
     fn take(&mut self, said: &mut Vec<u8>) {
         while let Some(chunk) = self.module.poll(self.now) {
@@ -124,6 +158,7 @@ impl Desk {
     }
 
     fn over(mut self) -> Vec<(&'static str, String)> {
+        assert!(self.untrue.is_empty(), "{:#?}", self.untrue);
         self.analyzer.finish(&mut self.seen);
         self.seen.findings
     }

@@ -10,6 +10,11 @@ use crate::generate::{Bag, Item};
 use crate::session::Form;
 use crate::syntax::{fields, value};
 
+/// How far a field of another kind, a value outside of what is documented, and a list of another mode are from what is valid.
+const MISFIT: u32 = 8;
+const OUTSIDE: u32 = 3;
+const OFF: u32 = 4;
+
 /// Why a command is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
@@ -61,23 +66,23 @@ impl Bench<'_> {
         if spec.syntax.is_empty() {
             return if spans.is_empty() { Ok(Bag::new()) } else { Err(Refusal::of(Rule::ParamExtra)) };
         }
-        let mut worst: Option<(u32, Refusal)> = None;
+        // Of several that do not, the one that comes nearest says what is wrong.
+        let mut nearest: Option<(u32, Refusal)> = None;
         for syntax in &spec.syntax {
             for shape in &syntax.shapes {
                 let (bag, refused) = self.row(shape, args, &spans);
                 let off = syntax.when.as_ref().is_some_and(|when| self.holds(&bag, when) == Some(false));
                 let (far, refusal) = match refused {
-                    None if off => (40, Refusal::of(Rule::WrongState)),
+                    None if off => (OFF, Refusal::of(Rule::WrongState)),
                     None => return Ok(bag),
-                    // A list of another mode says less of what is wrong.
-                    Some((far, refusal)) => (if off { far / 2 } else { far }, refusal),
+                    Some((far, refusal)) => (far + if off { OFF } else { 0 }, refusal),
                 };
-                if worst.as_ref().is_none_or(|(least, _)| far > *least) {
-                    worst = Some((far, refusal));
+                if nearest.as_ref().is_none_or(|(least, _)| far < *least) {
+                    nearest = Some((far, refusal));
                 }
             }
         }
-        Err(worst.map_or_else(|| Refusal::of(Rule::ParamMissing), |(_, refusal)| refusal))
+        Err(nearest.map_or_else(|| Refusal::of(Rule::ParamMissing), |(_, refusal)| refusal))
     }
 
     /// What a command needs of the module's state and of its parameters together.
@@ -96,14 +101,13 @@ impl Bench<'_> {
         condition.expr.eval(&Scope { state: self.state, catalog: self.catalog, given: bag })
     }
 
-    /// Reads fields after a shape. What is refused comes with how well the rest suits: higher is better.
+    /// Reads fields after a shape. What is refused first comes with how far all of it is from the shape.
     fn row(&self, shape: &Shape, args: &[u8], spans: &[fields::Span]) -> (Bag, Option<(u32, Refusal)>) {
         let mut bag = Bag::new();
         let mut refused: Option<(u32, Refusal)> = None;
-        let mut refuse = |far: u32, refusal: Refusal| {
-            if refused.as_ref().is_none_or(|(old, _)| far < *old) {
-                refused = Some((far, refusal));
-            }
+        let mut refuse = |far: u32, refusal: Refusal| match &mut refused {
+            Some((all, _)) => *all += far,
+            None => refused = Some((far, refusal)),
         };
         let most = shape.fields.len();
         for (at, &(start, end)) in spans.iter().enumerate() {
@@ -112,7 +116,7 @@ impl Bench<'_> {
                 None => match shape.fields.last() {
                     Some(last) if shape.repeat => last,
                     _ => {
-                        refuse(20, Refusal::of(Rule::ParamExtra));
+                        refuse(MISFIT, Refusal::of(Rule::ParamExtra));
                         break;
                     }
                 },
@@ -122,11 +126,21 @@ impl Bench<'_> {
             let raw = args.get(start as usize..end as usize).unwrap_or_default();
             let raw = raw.strip_prefix(&*field.prefix).unwrap_or(raw);
             let raw = raw.strip_suffix(&*field.suffix).unwrap_or(raw);
-            let Some(spec) = field.param.and_then(|param| self.catalog.spec_for(param, self.model)) else { continue };
-            let name = || self.catalog.names.get(spec.name_id as usize).map_or("", |name| &**name).to_owned();
+            let Some(spec) = field.param.and_then(|param| self.catalog.spec_for(param, self.model)) else {
+                // Words that stand for themselves, or nothing between two commas.
+                if args.get(start as usize..end as usize).is_some_and(|raw| !raw.eq_ignore_ascii_case(&field.prefix)) {
+                    refuse(MISFIT, Refusal::of(Rule::ParamExtra));
+                }
+                continue;
+            };
+            let name = || {
+                let name = self.catalog.names.get(spec.name_id as usize).map_or("", |name| &**name);
+                // Further values of a parameter that repeats are numbered from 2.
+                if at < most { name.to_owned() } else { format!("{name}#{}", at + 2 - most) }
+            };
             if raw.is_empty() {
                 if !field.optional && at < shape.min {
-                    refuse(20, Refusal::at(Rule::ParamMissing, spec));
+                    refuse(MISFIT, Refusal::at(Rule::ParamMissing, spec));
                 }
                 bag.set(name(), Item::Omitted);
                 continue;
@@ -135,19 +149,20 @@ impl Bench<'_> {
                 && !spec.only.is_empty()
                 && !self.catalog.model_in(model, &spec.only)
             {
-                refuse(35, Refusal::at(Rule::ModelUnsupported, spec));
+                refuse(OUTSIDE, Refusal::at(Rule::ModelUnsupported, spec));
             }
             match read(self.catalog, spec, raw) {
                 Ok(item) => {
                     if let Some(fixed) = &field.fixed
                         && !item.text().eq_ignore_ascii_case(fixed.as_bytes())
                     {
-                        refuse(1, Refusal::at(Rule::ParamRange, spec));
+                        refuse(MISFIT * 4, Refusal::at(Rule::ParamRange, spec));
                     }
                     bag.set(name(), item);
                 }
                 Err(rule) => {
-                    refuse(30, Refusal::at(rule, spec));
+                    let outside = matches!(rule, Rule::ParamRange | Rule::ParamLength);
+                    refuse(if outside { OUTSIDE } else { MISFIT }, Refusal::at(rule, spec));
                     bag.set(name(), Item::Raw(raw.to_vec()));
                 }
             }
@@ -156,7 +171,7 @@ impl Bench<'_> {
             }
         }
         if spans.len() < shape.min {
-            refuse(20, Refusal::of(Rule::ParamMissing));
+            refuse(MISFIT, Refusal::of(Rule::ParamMissing));
         }
         (bag, refused)
     }

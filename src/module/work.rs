@@ -8,6 +8,7 @@ use super::verdict::{Bench, Refusal};
 use super::{Module, Phase, generic};
 use crate::catalog::{Catalog, FormSpec};
 use crate::check::Rule;
+use crate::session::Form;
 use crate::syntax::command::Part;
 
 impl Module {
@@ -22,7 +23,11 @@ impl Module {
             return self.core.result("OK", None);
         };
         let name = running.line.get(part.name.clone()).unwrap_or_default().to_vec();
-        let args = running.line.get(part.args.clone()).unwrap_or_default().to_vec();
+        let mut args = running.line.get(part.args.clone()).unwrap_or_default().to_vec();
+        // A dial string's semicolon is part of it: a voice call (27.007 §6.2).
+        if name.eq_ignore_ascii_case(b"D") {
+            args.extend(running.line.get(part.args.end).filter(|byte| **byte == b';'));
+        }
         match self.judge(&name, part, &args) {
             Ok(call) => {
                 let answer = self.answer(&call);
@@ -102,7 +107,10 @@ impl Module {
                 Outcome::Ok => {
                     if let (true, Some((call, _))) = (generic, &running.call) {
                         let call = call.clone();
-                        self.core.effects(&call);
+                        // What a read tells is so already.
+                        if call.form != Form::Read {
+                            self.core.effects(&call);
+                        }
                         if let Some(quiet) = spec.and_then(|spec| spec.quiet.as_ref()) {
                             let bench = Bench { catalog: &catalog, model: None, state: &self.core.state };
                             self.core.quiet = bench.holds(&call.given, quiet) == Some(true);

@@ -266,6 +266,10 @@ impl Conversation {
             escape_into(&chunk.bytes, &mut out);
             out.push(b'\n');
         }
+        if out.is_empty() {
+            // A file of no bytes is no transcript.
+            out.extend_from_slice(b"#\n");
+        }
         out
     }
 
@@ -276,6 +280,12 @@ impl Conversation {
     #[cfg(feature = "capture")]
     pub fn from_transcript(name: &str, text: &[u8]) -> Result<Self, crate::capture::CaptureError> {
         use crate::capture::{Format, Options, open};
+        // To the reader of recordings a file without a record is damaged; here it is a session in which nobody speaks.
+        let mut lines = text.split(|&byte| byte == b'\n');
+        if !text.is_empty() && lines.all(|line| line.is_empty() || line.starts_with(b"#")) {
+            let lines = text.split(|&byte| byte == b'\n').filter_map(|line| header(line.get(1..)?));
+            return Ok(Self { headers: lines.collect(), chunks: Vec::new() });
+        }
         let options = Options { format: Some(Format::Transcript), ..Options::default() };
         let mut reader = open(name, Box::new(std::io::Cursor::new(text.to_vec())), &options)?;
         let mut out = Self::default();

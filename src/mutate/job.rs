@@ -2,7 +2,7 @@
 
 use fastrand::Rng;
 
-use super::form::{HOST, InputForm, MODULE, is_mark};
+use super::form::{HOST, InputForm, MODULE};
 use super::havoc;
 use super::kit::{Dialect, Kit, Part};
 use super::parse::{From, Piece, Sort, Token};
@@ -250,13 +250,9 @@ impl Job<'_> {
         let mut host = false;
         for &piece in &self.buffers.pieces {
             let bytes = self.bytes(piece);
-            if self.form == InputForm::Conversation {
-                if piece.host != host || piece.border {
-                    host = piece.host;
-                    out.push(if host { HOST } else { MODULE });
-                }
-                // What was printed anew has no marks in it but those that were copied.
-                debug_assert!(piece.from != From::Scratch || !is_mark(0));
+            if self.form == InputForm::Conversation && (piece.host != host || piece.border) {
+                host = piece.host;
+                out.push(if host { HOST } else { MODULE });
             }
             let room = self.max.saturating_sub(out.len());
             out.extend_from_slice(bytes.get(..room).unwrap_or(bytes));

@@ -24,11 +24,15 @@
 //! ```
 
 mod compose;
+pub mod features;
 mod fields;
 pub mod form;
 mod havoc;
 mod job;
 mod kit;
+#[cfg(feature = "fuzzing")]
+mod laws;
+pub mod minimise;
 mod ops;
 mod options;
 mod parse;
@@ -41,6 +45,8 @@ use std::sync::{Arc, LazyLock, Mutex};
 use fastrand::Rng;
 
 pub use form::{Conversation, InputForm};
+#[cfg(feature = "fuzzing")]
+pub use laws::laws;
 pub use options::{BadOption, Options};
 
 use job::{Buffers, Job};
@@ -48,6 +54,9 @@ use kit::Kit;
 use parse::{From, Parser};
 
 use crate::catalog;
+
+/// Longer inputs are often cut down first: a target runs through short ones faster.
+const LONG: usize = 400;
 
 /// A fuzzer's own mutation of bytes, such as libFuzzer's `LLVMFuzzerMutate`: mutates the first `size` bytes in place, and
 /// gives the new size, at most `max_size`.
@@ -62,7 +71,7 @@ pub struct Mutator {
     parser: Parser,
     buffers: Buffers,
     out: Vec<u8>,
-    seed_bytes: Option<ByteMutation>,
+    own_bytes: Option<ByteMutation>,
 }
 
 /// Kits by dialect and model: made once in a process, since a fuzzer may have many threads.
@@ -123,13 +132,13 @@ impl Mutator {
             parser: Parser::default(),
             buffers: Buffers::default(),
             out: Vec::new(),
-            seed_bytes: None,
+            own_bytes: None,
         })
     }
 
     /// Mixes a fuzzer's own byte mutations in with ours.
     pub fn set_byte_mutation(&mut self, bytes: Option<ByteMutation>) {
-        self.seed_bytes = bytes;
+        self.own_bytes = bytes;
     }
 
     /// What an input is taken for.
@@ -157,11 +166,25 @@ impl Mutator {
     }
 
     fn run(&mut self, input: &[u8], other: &[u8], max: usize, rng: &mut Rng) {
-        /// Out of 100: how often an input is left and another one made.
-        const FRESH: u8 = 4;
         if max == 0 {
             return self.out.clear();
         }
+        // Some steps change nothing where they are tried.
+        for _ in 0..3 {
+            self.once(input, other, max, rng);
+            if self.out != input && !self.out.is_empty() {
+                return;
+            }
+        }
+        if self.out.is_empty() {
+            // Fuzzers pass over an input of no bytes.
+            self.out.extend(b"\r\nOK\r\n".iter().take(max));
+        }
+    }
+
+    fn once(&mut self, input: &[u8], other: &[u8], max: usize, rng: &mut Rng) {
+        /// Out of 100: how often an input is left and another one made.
+        const FRESH: u8 = 4;
         let roll = rng.u8(..100);
         let tiny = input.iter().take(3).count() < 3 && rng.u8(..4) > 0;
         if tiny || rng.u8(..100) < FRESH {
@@ -180,9 +203,11 @@ impl Mutator {
     /// Mutates bytes: ours, or the fuzzer's own.
     fn bytes(&mut self, input: &[u8], max: usize, rng: &mut Rng) {
         self.out.clear();
+        let input = if input.len() > LONG && rng.u8(..8) == 0 { window(input, rng) } else { input };
         self.out.extend_from_slice(input.get(..max).unwrap_or(input));
-        if let Some(own) = self.seed_bytes.filter(|_| rng.u8(..4) > 0) {
+        if let Some(own) = self.own_bytes.filter(|_| rng.u8(..4) > 0) {
             let size = self.out.len();
+            let max = max.min(2 * size + 1024);
             self.out.resize(max, 0);
             let new = own(&mut self.out, size, max);
             return self.out.truncate(new.min(max));
@@ -200,8 +225,6 @@ impl Mutator {
 
     /// Mutates structure.
     fn structure(&mut self, input: &[u8], other: &[u8], max: usize, rng: &mut Rng) {
-        /// Longer inputs are often cut down first: a target runs through short ones faster.
-        const LONG: usize = 400;
         let kit = Arc::clone(&self.kit);
         let Some(mut dialect) = dialect(&kit, input, rng) else { return };
         // Mostly what the target itself has words of.
@@ -221,10 +244,11 @@ impl Mutator {
         }
         let soft = soft(input.len().max(other.len()), max, rng);
         let mut job = Job { kit: &kit, dialect, form: self.form, input, other, buffers, rng, max, soft };
+        if input.len() > LONG && job.rng.bool() {
+            job.window();
+        }
         if !other.is_empty() {
             job.splice();
-        } else if input.len() > LONG && job.rng.bool() {
-            job.window();
         }
         // Mostly one step, sometimes several: a step that a target rejects hides the others.
         let mut more = other.is_empty() || job.rng.u8(..3) == 0;
@@ -236,13 +260,24 @@ impl Mutator {
     }
 }
 
+/// Some lines of an input.
+fn window<'a>(input: &'a [u8], rng: &mut Rng) -> &'a [u8] {
+    let at = rng.usize(..input.len());
+    let behind = memchr::memchr(b'\n', input.get(at..).unwrap_or_default()).map_or(0, |end| at + end + 1);
+    let rest = input.get(behind..).unwrap_or_default();
+    let end = rng.usize(..=rest.len().min(2 * LONG));
+    let end = memchr::memchr(b'\n', rest.get(end..).unwrap_or_default()).map_or(rest.len(), |more| end + more + 1);
+    rest.get(..end).unwrap_or(rest)
+}
+
 /// How long the result should be: mostly short, since a target runs through short inputs faster; sometimes as long as it may.
 fn soft(len: usize, max: usize, rng: &mut Rng) -> usize {
     let wanted = match rng.u8(..16) {
         0 => max,
-        1..=3 => 2048,
-        4..=7 => 1024,
-        _ => 256,
+        1 | 2 => 2048,
+        3..=5 => 1024,
+        6..=12 => 256,
+        _ => 96,
     };
     wanted.max(len + len / 4).min(max)
 }
@@ -292,14 +327,10 @@ pub fn with_env<T>(run: impl FnOnce(&mut Mutator) -> T) -> Result<T, BadOption> 
 
 /// Says once what is wrong with the options, and ends the process: a fuzzer that runs for hours without what was asked for
 /// is worse.
+#[allow(clippy::print_stderr)] // a fuzzer has no other way to be told
 fn refuse(error: &BadOption) -> ! {
-    eprintln_once(error);
-    std::process::exit(2)
-}
-
-#[allow(clippy::print_stderr)]
-fn eprintln_once(error: &BadOption) {
     eprintln!("atscope mutator: {error}");
+    std::process::exit(2)
 }
 
 /// The body of `libfuzzer_sys::fuzz_mutator!`: mutates `data[..size]` in place, and gives the new size, at most `max_size`.

@@ -7,7 +7,9 @@ use std::collections::HashSet;
 
 /// Longest and shortest text that counts.
 const LONGEST: usize = 80;
-const SHORTEST: usize = 2;
+const SHORTEST: usize = 3;
+/// Longest run of texts that lie behind one another without an end.
+const JOINED: usize = 4096;
 /// How far from a word of the catalogs a text may stand, in bytes.
 const NEAR: usize = 512;
 /// So many words of the catalogs must stand that near.
@@ -25,13 +27,25 @@ pub fn of_program<'w>(program: &[u8], known: impl IntoIterator<Item = &'w [u8]>)
     let known: HashSet<&[u8]> = known.into_iter().map(trim).filter(|word| word.len() > 1).collect();
     let mut texts: Vec<(usize, &[u8])> = Vec::new();
     let mut hits: Vec<usize> = Vec::new();
+    let mut take = |at: usize, text| {
+        let name = trim(text);
+        let is_known = known.contains(name);
+        // Two letters are found anywhere in a program.
+        if is_known && name.len() > 3 {
+            hits.push(at);
+        }
+        if is_known || text.len() >= SHORTEST {
+            texts.push((at, text));
+        }
+    };
     let mut at = 0;
     for run in program.split(|&byte| !is_text(byte)) {
-        if (SHORTEST..=LONGEST).contains(&run.len()) {
-            texts.push((at, run));
-            if known.contains(trim(run)) {
-                hits.push(at);
-            }
+        match run.len() {
+            0 | 1 => {}
+            2..=LONGEST => take(at, run),
+            // Texts without an end between them, as Rust keeps them; a whole document is longer.
+            ..=JOINED => parts(run).for_each(|(from, part)| take(at + from, part)),
+            _ => {}
         }
         at += run.len() + 1;
     }
@@ -50,6 +64,29 @@ pub fn of_program<'w>(program: &[u8], known: impl IntoIterator<Item = &'w [u8]>)
     out
 }
 
+/// Texts that stand behind one another without an end, taken apart where a name may begin: at `+`, behind a line's end, and
+/// where a capital follows what is none.
+fn parts(run: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+    let starts = move |at: usize| {
+        let before = at.checked_sub(1).and_then(|before| run.get(before)).copied().unwrap_or_default();
+        let here = run.get(at).copied().unwrap_or_default();
+        matches!(here, b'+' | b'\r')
+            || before == b'\n'
+            || (here.is_ascii_uppercase() && matches!(before, b'a'..=b'z' | b':' | b','))
+    };
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        if from >= run.len() {
+            return None;
+        }
+        let end = (from + 1..run.len()).find(|&at| starts(at)).unwrap_or(run.len());
+        let part = (from, run.get(from..end).unwrap_or_default());
+        from = end;
+        Some(part)
+    })
+    .filter(|(_, part)| (2..=LONGEST).contains(&part.len()))
+}
+
 /// Without line ends and the separators behind a name, which drivers write or leave out.
 fn trim(word: &[u8]) -> &[u8] {
     let word = word.trim_ascii();
@@ -66,12 +103,12 @@ mod tests {
         let mut program = vec![0_u8; 100];
         program.extend_from_slice(b"Usage: fuzzer [options]\0libFuzzer\0");
         program.extend(std::iter::repeat_n(0xF1, 4000));
-        program.extend_from_slice(b"OK\0ERROR\0+MYURC: %d,%d\0+IPD,\0x\0");
+        program.extend_from_slice(b"OK\0ERROR\0SEND OK\0+MYURC: %d,%d\0+IPD,\0x\0");
         program.extend(std::iter::repeat_n(0xF1, 4000));
         program.extend_from_slice(b"OK\0stack smashing detected\0");
-        let known: [&[u8]; 3] = [b"OK", b"ERROR", b"+IPD"];
+        let known: [&[u8]; 4] = [b"OK", b"ERROR", b"SEND OK", b"+IPD"];
         let words = of_program(&program, known);
-        let expected: [&[u8]; 4] = [b"OK", b"ERROR", b"+MYURC: %d,%d", b"+IPD,"];
+        let expected: [&[u8]; 5] = [b"OK", b"ERROR", b"SEND OK", b"+MYURC: %d,%d", b"+IPD,"];
         assert_eq!(words, expected);
     }
 }

@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 use std::thread::ThreadId;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::clock::{Clock, Watch, between, of};
+use super::clock::{Watch, of};
 use super::log::Log;
 use super::script::{Expected, Mismatch, Sent, Step};
 use crate::module::Module;
@@ -20,17 +19,8 @@ const SENT: usize = 1 << 16;
 /// Longest line or data of the driver that is kept for [`super::Control::expect`].
 const HEARD: usize = 1 << 20;
 
-/// How often a world with real sockets is asked.
-const LIVE: Duration = Duration::from_millis(5);
-
-/// What a look for bytes costs where there are none: a driver that looks again and again lets time pass.
-const LOOK: u64 = 1;
-
-/// The line, and what wakes those who wait for it.
-pub(super) struct Shared {
-    line: Mutex<Line>,
-    changed: Condvar,
-}
+/// Bytes that wait for the driver; beyond, the module holds them, and loses what is more.
+const WAITING: usize = 1 << 20;
 
 /// An answer in place of the module's own.
 pub(super) struct Override {
@@ -54,7 +44,8 @@ pub(super) struct Line {
     /// When what the script says next goes out.
     cursor: Time,
     /// Pieces on their way to the driver; one read takes of one only.
-    due: VecDeque<VecDeque<u8>>,
+    pub(super) due: VecDeque<VecDeque<u8>>,
+    waiting: usize,
     /// A line or data of the driver that is not whole yet.
     heard: Vec<u8>,
     hears_data: bool,
@@ -64,193 +55,15 @@ pub(super) struct Line {
     pub(super) unplugged: bool,
     /// Handles of the driver: the port, or its halves.
     pub(super) ends: usize,
-    /// The thread that scripts.
+    /// Handles of the test.
+    pub(super) controls: usize,
+    /// The thread that used one of them last, and the one that used an end of the driver's.
     pub(super) controller: Option<ThreadId>,
+    driver: Option<ThreadId>,
     pub(super) split: bool,
-    wakers: Vec<Waker>,
-    alarm: Option<Instant>,
-}
-
-impl Shared {
-    pub(super) fn new(line: Line) -> Arc<Self> {
-        Arc::new(Self { line: Mutex::new(line), changed: Condvar::new() })
-    }
-
-    /// The line; a thread that panicked while it held it left nothing half done that matters to a test.
-    pub(super) fn lock(&self) -> MutexGuard<'_, Line> {
-        self.line.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Tells all who wait that something changed.
-    pub(super) fn notify(&self, mut line: MutexGuard<'_, Line>) {
-        let wakers = std::mem::take(&mut line.wakers);
-        drop(line);
-        self.changed.notify_all();
-        wakers.into_iter().for_each(Waker::wake);
-    }
-
-    /// Waits until something changes, or for so long.
-    pub(super) fn wait<'l>(&self, line: MutexGuard<'l, Line>, time: Option<Duration>) -> MutexGuard<'l, Line> {
-        match time {
-            Some(time) => match self.changed.wait_timeout(line, time) {
-                Ok((line, _)) => line,
-                Err(poisoned) => poisoned.into_inner().0,
-            },
-            None => self.changed.wait(line).unwrap_or_else(PoisonError::into_inner),
-        }
-    }
-
-    /// Bytes for the driver; waits for them as the clock has it.
-    pub(super) fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
-        if buf.is_empty() {
-            return Ok(0);
-        }
-        let mut line = self.lock();
-        if line.has_others() {
-            line.watch.settle();
-        }
-        let deadline = line.timeout.map(|timeout| line.watch.now().plus(of(timeout)));
-        loop {
-            line.pump();
-            if let Some(len) = line.take(buf) {
-                return Ok(len);
-            }
-            line.sound()?;
-            let now = line.watch.now();
-            if deadline.is_some_and(|deadline| deadline <= now) {
-                return Err(timed_out("nothing came in time"));
-            }
-            let wake = line.wake();
-            let others = line.has_others();
-            match line.watch.kind() {
-                Clock::Virtual => match (wake, deadline) {
-                    (Some(wake), deadline) if deadline.is_none_or(|deadline| wake <= deadline) => line.step_to(wake),
-                    (_, Some(deadline)) => line.watch.skip_to(deadline),
-                    (None, None) if others => line = self.wait(line, None),
-                    _ => return Err(timed_out("the module says nothing more until the host does")),
-                },
-                Clock::Manual if others => line = self.wait(line, None),
-                Clock::Manual => {
-                    return Err(io::Error::new(io::ErrorKind::WouldBlock, "nothing is due, and the clock stands"));
-                }
-                Clock::Hurried if line.is_busy() && wake.is_some() => line.step_to(wake.unwrap_or(now)),
-                Clock::Hurried | Clock::Wall => {
-                    let mut limit = [wake, deadline].into_iter().flatten().min().map(|at| between(now, at));
-                    if line.is_live() {
-                        limit = Some(limit.map_or(LIVE, |limit| limit.min(LIVE)));
-                    }
-                    if limit.is_none() && !others {
-                        return Err(timed_out("the module says nothing more until the host does"));
-                    }
-                    line = self.wait(line, limit);
-                }
-            }
-        }
-    }
-
-    /// As [`read`](Self::read), without waiting. `sleep`: what wakes the task at a time, where the runtime does not.
-    pub(super) fn poll_read(
-        self: &Arc<Self>,
-        context: &mut Context<'_>,
-        buf: &mut [u8],
-        mut sleep: impl FnMut(&mut Context<'_>, Duration) -> Poll<()>,
-    ) -> Poll<io::Result<usize>> {
-        if buf.is_empty() {
-            return Poll::Ready(Ok(0));
-        }
-        let mut line = self.lock();
-        loop {
-            line.pump();
-            if let Some(len) = line.take(buf) {
-                return Poll::Ready(Ok(len));
-            }
-            if let Err(error) = line.sound() {
-                return Poll::Ready(Err(error));
-            }
-            let (now, wake) = (line.watch.now(), line.wake());
-            let skips = match line.watch.kind() {
-                Clock::Virtual => true,
-                Clock::Hurried => line.is_busy(),
-                Clock::Manual | Clock::Wall => false,
-            };
-            match wake {
-                Some(wake) if skips => {
-                    line.step_to(wake);
-                    continue;
-                }
-                _ => {}
-            }
-            line.enlist(context.waker());
-            let mut limit = wake.map(|wake| between(now, wake));
-            if line.is_live() {
-                limit = Some(limit.map_or(LIVE, |limit| limit.min(LIVE)));
-            }
-            let (Some(limit), true) = (limit, matches!(line.watch.kind(), Clock::Hurried | Clock::Wall)) else {
-                return Poll::Pending;
-            };
-            if sleep(context, limit).is_pending() {
-                return Poll::Pending;
-            }
-        }
-    }
-
-    /// Wakes all who wait after so long, where no runtime does.
+    pub(super) wakers: Vec<Waker>,
     #[cfg(feature = "embedded-io-async")]
-    pub(super) fn alarm(self: &Arc<Self>, line: &mut Line, time: Duration) {
-        let at = Instant::now() + time;
-        if line.alarm.is_some_and(|alarm| alarm <= at) {
-            return;
-        }
-        line.alarm = Some(at);
-        let shared = Arc::downgrade(self);
-        std::thread::spawn(move || {
-            std::thread::sleep(time);
-            if let Some(shared) = shared.upgrade() {
-                let mut line = shared.lock();
-                line.alarm = None;
-                shared.notify(line);
-            }
-        });
-    }
-
-    /// Whether a read would give something at once.
-    pub(super) fn ready(&self) -> io::Result<bool> {
-        let mut line = self.lock();
-        if line.has_others() {
-            line.watch.settle();
-        }
-        line.pump();
-        while line.due.is_empty() {
-            line.sound()?;
-            let wake = line.wake();
-            match (line.watch.kind(), wake) {
-                (Clock::Virtual | Clock::Hurried, Some(wake)) if line.is_busy() => line.step_to(wake),
-                (Clock::Virtual, _) => {
-                    let now = line.watch.now();
-                    line.watch.skip_to(now.plus(Time::from_millis(LOOK)));
-                    line.pump();
-                    break;
-                }
-                _ => break,
-            }
-            line.pump();
-        }
-        Ok(!line.due.is_empty())
-    }
-
-    /// Bytes of the driver.
-    pub(super) fn write(&self, bytes: &[u8]) -> io::Result<usize> {
-        let mut line = self.lock();
-        line.pump();
-        line.sound()?;
-        line.send(bytes);
-        self.notify(line);
-        Ok(bytes.len())
-    }
-}
-
-fn timed_out(why: &'static str) -> io::Error {
-    io::Error::new(io::ErrorKind::TimedOut, why)
+    pub(super) alarm: Option<std::time::Instant>,
 }
 
 impl Line {
@@ -267,6 +80,7 @@ impl Line {
             entries: 0,
             cursor: Time::ZERO,
             due: VecDeque::new(),
+            waiting: 0,
             heard: Vec::new(),
             hears_data: false,
             after_cr: false,
@@ -274,46 +88,56 @@ impl Line {
             wrong: None,
             unplugged: false,
             ends: 0,
+            controls: 0,
             controller: None,
+            driver: None,
             split: false,
             wakers: Vec::new(),
+            #[cfg(feature = "embedded-io-async")]
             alarm: None,
         }
     }
 
     /// Whether somebody else than this thread may change what comes.
-    fn has_others(&self) -> bool {
-        self.split && self.ends > 1 || self.controller.is_some_and(|thread| thread != std::thread::current().id())
+    pub(super) fn has_others(&self) -> bool {
+        let controlled = self.controls > 0 && self.controller.is_some_and(|own| own != std::thread::current().id());
+        self.split && self.ends > 1 || controlled
     }
 
-    fn is_busy(&self) -> bool {
+    /// Whether the driver may be at work on another thread than this.
+    pub(super) fn driven_elsewhere(&self) -> bool {
+        self.ends > 0 && self.driver.is_none_or(|own| own != std::thread::current().id())
+    }
+
+    pub(super) fn is_busy(&self) -> bool {
         !self.agenda.is_empty()
             || self.module.as_ref().is_some_and(|module| self.faults.backlog(module) > 0 || module.is_busy())
     }
 
-    fn is_live(&self) -> bool {
+    pub(super) fn is_live(&self) -> bool {
         self.module.as_ref().is_some_and(Module::is_live)
     }
 
-    fn wake(&self) -> Option<Time> {
+    pub(super) fn wake(&self) -> Option<Time> {
         let module = self.module.as_ref().and_then(|module| self.faults.wake(module));
         [module, self.agenda.first_key_value().map(|((time, _), _)| *time)].into_iter().flatten().min()
     }
 
     /// Moves the clock to where something happens; always by something, whatever a world says of its times.
-    fn step_to(&mut self, time: Time) {
+    pub(super) fn step_to(&mut self, time: Time) {
         let now = self.watch.now();
         self.watch.skip_to(time.max(now.plus(Time::from_nanos(1_000))));
     }
 
-    fn enlist(&mut self, waker: &Waker) {
+    #[cfg(any(feature = "embedded-io-async", feature = "tokio"))]
+    pub(super) fn enlist(&mut self, waker: &Waker) {
         if !self.wakers.iter().any(|own| own.will_wake(waker)) {
             self.wakers.push(waker.clone());
         }
     }
 
     /// An error where the line is cut, or the driver did what the script does not allow.
-    fn sound(&self) -> io::Result<()> {
+    pub(super) fn sound(&self) -> io::Result<()> {
         match &self.wrong {
             Some(wrong) => Err(io::Error::other(wrong.clone())),
             None if self.unplugged => Err(io::Error::new(io::ErrorKind::BrokenPipe, "the port is unplugged")),
@@ -325,7 +149,7 @@ impl Line {
     pub(super) fn pump(&mut self) {
         self.play();
         let now = self.watch.now();
-        loop {
+        while self.waiting < WAITING {
             let scripted = self.agenda.first_key_value().map(|((time, _), _)| *time).filter(|time| *time <= now);
             let module = self.module.as_ref().and_then(|module| self.faults.wake(module)).filter(|wake| *wake <= now);
             match (scripted, module) {
@@ -346,7 +170,8 @@ impl Line {
                 _ => break,
             }
         }
-        while let Some(module) = &mut self.module
+        while self.waiting < WAITING
+            && let Some(module) = &mut self.module
             && let Some(chunk) = self.faults.poll(now, module)
         {
             self.put(chunk.time, chunk.bytes);
@@ -356,13 +181,15 @@ impl Line {
     fn put(&mut self, time: Time, bytes: Vec<u8>) {
         self.log.record(Sender::Module, time, &bytes);
         if !bytes.is_empty() {
+            self.waiting += bytes.len();
             self.due.push_back(bytes.into());
         }
     }
 
-    fn take(&mut self, buf: &mut [u8]) -> Option<usize> {
+    pub(super) fn take(&mut self, buf: &mut [u8]) -> Option<usize> {
         let piece = self.due.front_mut()?;
         let len = io::Read::read(piece, buf).ok()?;
+        self.waiting -= len;
         if piece.is_empty() {
             self.due.pop_front();
         }
@@ -371,12 +198,13 @@ impl Line {
 
     // The driver's bytes
 
-    fn send(&mut self, bytes: &[u8]) {
+    pub(super) fn send(&mut self, bytes: &[u8]) {
         let now = self.watch.now();
+        self.driver = Some(std::thread::current().id());
         self.log.record(Sender::Host, now, bytes);
         let mut rest = bytes;
-        while !rest.is_empty() {
-            let taken = match self.data_due() {
+        while let (Some(module), false) = (&self.module, rest.is_empty()) {
+            let taken = match module.data_due() {
                 // The LF of a line that ended with CR is none of the data.
                 Some(_) if self.after_cr && rest.starts_with(b"\n") => self.line_end(rest),
                 Some(data) => self.hear_data(rest, data),
@@ -384,16 +212,9 @@ impl Line {
             };
             rest = rest.get(taken.max(1)..).unwrap_or_default();
         }
+        // What is a line and what is data is a module's matter; without one, it is the script's.
+        self.keep(rest);
         self.play();
-    }
-
-    /// How many bytes of data are due, at most; `None`: a line is.
-    fn data_due(&self) -> Option<usize> {
-        match (&self.module, self.steps.as_ref().and_then(|steps| steps.iter().find_map(expected))) {
-            (Some(module), _) => module.data_due(),
-            (None, Some(Expected::Data(data))) => Some(data.len().saturating_sub(self.heard.len()).max(1)),
-            (None, _) => None,
-        }
     }
 
     fn line_end(&mut self, rest: &[u8]) -> usize {
@@ -414,21 +235,10 @@ impl Line {
         let bytes = rest.get(..len).unwrap_or(rest);
         self.keep(bytes);
         self.pass(bytes);
-        let over = match &self.module {
-            Some(module) => module.data_due().is_none(),
-            None => matches!(self.data_due(), Some(1)) && self.expected_len() == Some(self.heard.len()),
-        };
-        if over {
+        if self.module.as_ref().is_none_or(|module| module.data_due().is_none()) {
             self.complete();
         }
         len
-    }
-
-    fn expected_len(&self) -> Option<usize> {
-        match self.steps.as_ref()?.iter().find_map(expected)? {
-            Expected::Data(data) => Some(data.len()),
-            Expected::Line(_) => None,
-        }
     }
 
     fn hear_line(&mut self, now: Time, rest: &[u8]) -> usize {
@@ -460,6 +270,30 @@ impl Line {
         ended.len()
     }
 
+    /// The next thing that the driver sent; without a module, what of its bytes is as wanted.
+    pub(super) fn next_sent(&mut self, wanted: Option<&Expected>) -> Option<Sent> {
+        if self.module.is_some() {
+            return self.sent.pop_front();
+        }
+        if std::mem::take(&mut self.after_cr) {
+            match self.heard.first() {
+                Some(b'\n') => drop(self.heard.remove(0)),
+                Some(_) => {}
+                None => self.after_cr = true,
+            }
+        }
+        if let Some(Expected::Data(data)) = wanted {
+            let whole = !data.is_empty() && self.heard.len() >= data.len();
+            return whole.then(|| Sent::Data(self.heard.drain(..data.len()).collect()));
+        }
+        let blank = self.heard.iter().take_while(|byte| b"\r\n".contains(byte)).count();
+        self.heard.drain(..blank);
+        let end = memchr::memchr2(b'\r', b'\n', &self.heard)?;
+        let line: Vec<u8> = self.heard.drain(..=end).collect();
+        self.after_cr = line.ends_with(b"\r");
+        Some(Sent::Line(String::from_utf8_lossy(line.get(..end).unwrap_or_default()).into_owned()))
+    }
+
     /// A whole line goes to the module, unless it is answered in its place.
     fn answer_or_pass(&mut self, now: Time, end: &[u8]) {
         let line = std::mem::take(&mut self.heard);
@@ -469,7 +303,7 @@ impl Line {
             None => text.trim().eq_ignore_ascii_case(&own.pattern),
         });
         match (own, &mut self.module) {
-            (Some(own), Some(module)) if !module.is_busy() => module.answer(now, &line, &own.lines),
+            (Some(own), Some(module)) if !module.is_busy() => module.answer_with(now, &line, &own.lines),
             (_, _) => {
                 let whole = [&line, end].concat();
                 self.pass(&whole);
@@ -512,7 +346,7 @@ impl Line {
         while self.wrong.is_none() {
             match steps.front() {
                 Some(Step::Expect(expected)) => {
-                    let Some(sent) = self.sent.pop_front() else { break };
+                    let Some(sent) = self.next_sent(Some(expected)) else { break };
                     if !expected.is(&sent) {
                         self.wrong = Some(self.mismatch(format!("the driver sent {sent}; {expected} was expected")));
                         break;
@@ -529,7 +363,7 @@ impl Line {
                     steps.pop_front();
                 }
                 None => {
-                    if let Some(sent) = self.sent.pop_front() {
+                    if let Some(sent) = self.next_sent(None) {
                         self.wrong = Some(self.mismatch(format!("the driver sent {sent}; nothing more was expected")));
                     }
                     break;
@@ -550,20 +384,8 @@ impl Line {
         Mismatch::new(what, self.log.transcript())
     }
 
-    /// What the script waits for.
-    pub(super) fn waits_for(&self) -> Option<&Expected> {
-        self.steps.as_ref()?.iter().find_map(expected)
-    }
-
     /// A line or data of the driver that is not whole.
     pub(super) fn unfinished(&self) -> Option<&[u8]> {
-        (!self.heard.is_empty()).then_some(&*self.heard)
-    }
-}
-
-fn expected(step: &Step) -> Option<&Expected> {
-    match step {
-        Step::Expect(expected) => Some(expected),
-        _ => None,
+        (!self.heard.trim_ascii().is_empty()).then_some(&*self.heard)
     }
 }

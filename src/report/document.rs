@@ -6,6 +6,7 @@
 use super::Totals;
 use super::gather::{Gather, Told};
 use super::github;
+use super::html::Html;
 use super::junit::Junit;
 use super::markdown::Markdown;
 use super::sarif::Sarif;
@@ -16,6 +17,8 @@ use crate::check::{Rule, Severity};
 pub enum Document {
     /// Workflow commands of GitHub Actions, which show as annotations.
     Github,
+    /// A page for people.
+    Html(Box<Html>),
     /// JUnit XML.
     Junit(Box<Junit>),
     /// Markdown for a pull request.
@@ -51,7 +54,7 @@ impl Document {
         match self {
             Self::Github => github::finding(out, file, told),
             Self::Sarif(sarif) => sarif.finding(out, file, told),
-            Self::Junit(_) | Self::Markdown(_) => {}
+            Self::Html(_) | Self::Junit(_) | Self::Markdown(_) => {}
         }
     }
 
@@ -60,6 +63,7 @@ impl Document {
         match self {
             Self::Junit(junit) => junit.session(file, session, totals, gather),
             Self::Markdown(markdown) => markdown.session(file, session, totals, gather),
+            Self::Html(html) => html.session(file, session, totals, gather),
             Self::Github | Self::Sarif(_) => {}
         }
     }
@@ -70,6 +74,7 @@ impl Document {
         let message = message.strip_prefix(file).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(message);
         match self {
             Self::Github => github::unreadable(out, file, message),
+            Self::Html(html) => html.unreadable(file, message),
             Self::Junit(junit) => junit.unreadable(file, message),
             Self::Markdown(markdown) => markdown.unreadable(file, message),
             Self::Sarif(sarif) => sarif.unreadable(file, message),
@@ -80,6 +85,7 @@ impl Document {
     pub fn end(&mut self, out: &mut Vec<u8>) {
         match self {
             Self::Github => {}
+            Self::Html(html) => html.write(out),
             Self::Junit(junit) => junit.write(out),
             Self::Markdown(markdown) => markdown.write(out),
             Self::Sarif(sarif) => sarif.end(out),

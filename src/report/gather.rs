@@ -1,9 +1,10 @@
 //! Findings as reports for other programs need them: each with its place in the file and in the traffic.
 //!
 //! Bounded: so many findings of each rule are kept with all that is known of them, the others are counted. Knows no
-//! format; [`Document`](super::document::Document) writes them.
+//! format; [`Document`] writes them.
 
 use super::document::Document;
+use super::html::Session as Page;
 use super::places::{Places, Region};
 use super::ring::Ring;
 use crate::capture;
@@ -87,18 +88,34 @@ pub struct Gather {
     newest: Option<u64>,
     waiting: Vec<(Finding, Severity)>,
     pub(super) broken: Vec<Broken>,
+    /// For a page.
+    page: Option<Box<Page>>,
 }
 
 impl Gather {
+    /// Keeps what a page wants, too.
+    pub fn for_page() -> Self {
+        Self { page: Some(Box::default()), ..Self::default() }
+    }
+
+    pub(super) fn into_page(self) -> Page {
+        self.page.map(|page| *page).unwrap_or_default()
+    }
+
     /// Notes where the next bytes of a sender stand in the file; to be called ahead of their events.
     pub fn chunk(&mut self, from: Sender, len: usize, place: Option<&capture::Place<'_>>) {
         self.places.chunk(from, len, place);
     }
 
     /// Notes an event.
-    pub fn event(&mut self, out: &mut Vec<u8>, document: &mut Document, file: &str, event: &Event<'_>) {
+    ///
+    /// `shown`: a page lists it.
+    pub fn event(&mut self, out: &mut Vec<u8>, document: &mut Document, file: &str, event: &Event<'_>, shown: bool) {
         self.ring.push(event);
         self.places.event(event);
+        if let Some(page) = self.page.as_mut().filter(|_| shown) {
+            page.event(event, self.places.line(event.seq));
+        }
         self.newest = Some(event.seq);
         for (finding, severity) in std::mem::take(&mut self.waiting) {
             self.finding(out, document, file, &finding, severity);
@@ -120,6 +137,11 @@ impl Gather {
         }
         let told = self.told(finding, severity);
         document.finding(out, file, &told);
+        if let Some(page) = &mut self.page {
+            let offset = finding.seq.and_then(|seq| self.ring.find(seq)).map(|kept| kept.offset);
+            let len = finding.span.as_ref().map_or(0, |span| span.len() as u64);
+            page.finding(&told, offset, len);
+        }
         let at = match self.broken.iter().position(|broken| broken.rule == finding.rule) {
             Some(at) => at,
             None => {

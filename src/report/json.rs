@@ -4,6 +4,64 @@
 //! Text of our own (messages, labels, file names) is escaped as JSON alone.
 
 use crate::Time;
+pub(super) use crate::syntax::framing::short_word as short;
+
+/// A number that was written last, with its digits: most of those that follow each other are the same, or one more.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Counter {
+    number: u64,
+    /// The first digit lowest.
+    digits: u64,
+    len: usize,
+}
+
+impl Default for Counter {
+    fn default() -> Self {
+        Self { number: 0, digits: b'0'.into(), len: 1 }
+    }
+}
+
+impl Counter {
+    /// Appends a number.
+    #[inline]
+    pub(super) fn unsigned(&mut self, out: &mut Vec<u8>, number: u64) {
+        if number != self.number {
+            let last = 8 * (self.len - 1);
+            if number == self.number.wrapping_add(1) && self.digits >> last != u64::from(b'9') {
+                self.digits += 1 << last;
+                self.number = number;
+            } else if number < EIGHT {
+                let digits = eight_digits(number as u32);
+                let zeros = (digits.trailing_zeros() / 8).min(7);
+                *self = Self { number, digits: (digits | ZEROS) >> (8 * zeros), len: 8 - zeros as usize };
+            } else {
+                return unsigned(out, number);
+            }
+        }
+        word(out, self.digits, self.len);
+    }
+
+    /// Appends a number or `null`.
+    #[inline]
+    pub(super) fn optional(&mut self, out: &mut Vec<u8>, number: Option<u64>) {
+        match number {
+            Some(number) => self.unsigned(out, number),
+            None => out.extend_from_slice(b"null"),
+        }
+    }
+
+    /// Appends decimal seconds, as [`Time`] displays them, or `null`; counts the whole ones.
+    #[inline]
+    pub(super) fn time(&mut self, out: &mut Vec<u8>, time: Option<Time>) {
+        let Some(time) = time else {
+            out.extend_from_slice(b"null");
+            return;
+        };
+        let (secs, nanos) = (time.as_nanos() / 1_000_000_000, (time.as_nanos() % 1_000_000_000) as u32);
+        self.unsigned(out, secs);
+        fraction(out, nanos);
+    }
+}
 
 /// Appends a number.
 pub(super) fn unsigned(out: &mut Vec<u8>, number: u64) {
@@ -94,6 +152,12 @@ pub(super) fn time(out: &mut Vec<u8>, time: Option<Time>) {
     };
     let (secs, nanos) = (time.as_nanos() / 1_000_000_000, (time.as_nanos() % 1_000_000_000) as u32);
     unsigned(out, secs);
+    fraction(out, nanos);
+}
+
+/// Appends the digits behind the point, and the point, where there are some.
+#[inline]
+fn fraction(out: &mut Vec<u8>, nanos: u32) {
     if nanos == 0 {
         return;
     }
@@ -241,18 +305,6 @@ fn plain<'a>(out: &mut Vec<u8>, bytes: &'a [u8]) -> &'a [u8] {
     rest.get(plain..).unwrap_or_default()
 }
 
-/// Up to seven bytes as a word, the first one lowest, zeros behind them: its two halves may overlap.
-#[inline]
-pub(super) fn short(bytes: &[u8]) -> u64 {
-    if let (Some(head), Some(tail)) = (bytes.first_chunk(), bytes.last_chunk()) {
-        u64::from(u32::from_le_bytes(*head)) | u64::from(u32::from_le_bytes(*tail)) << (8 * (bytes.len() - 4))
-    } else if let (Some(head), Some(tail)) = (bytes.first_chunk(), bytes.last_chunk()) {
-        u64::from(u16::from_le_bytes(*head)) | u64::from(u16::from_le_bytes(*tail)) << (8 * (bytes.len() - 2))
-    } else {
-        bytes.first().copied().map_or(0, u64::from)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -284,6 +336,20 @@ mod tests {
             ["", "plain", "C:\\a\"b\"", "tab\tline\r\nbell\u{7}\u{7f}", "§ 3.1 – ä 日本", "\u{1}\u{1f}12345678\""]
         {
             assert_eq!(parsed(&string(|out| text(out, sample))), sample);
+        }
+    }
+
+    #[test]
+    fn counters_write_what_is_written_without() {
+        let mut counter = Counter::default();
+        let steps =
+            [0, 1, 2, 8, 9, 10, 10, 11, 98, 99, 100, 0, 9, 10, EIGHT - 1, EIGHT, EIGHT - 2, EIGHT - 1, u64::MAX, 0];
+        for number in steps.into_iter().chain(0..2000) {
+            assert_eq!(string(|out| counter.unsigned(out, number)), number.to_string());
+        }
+        for nanos in [0, 12_500_000, 999_999_999, 1_000_000_000, 1_500_000_000, 2_000_000_001, u64::MAX] {
+            let time = Time::from_nanos(nanos);
+            assert_eq!(string(|out| counter.time(out, Some(time))), time.to_string());
         }
     }
 

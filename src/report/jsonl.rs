@@ -3,6 +3,8 @@
 //! Members are never renamed, and keep their order; new ones may be added. What came off the wire (`text`, `raw`,
 //! string values, names) is escaped as in transcripts, so that every byte survives; all else is plain text.
 
+use std::cell::RefCell;
+
 use super::stats::Stats;
 use super::{Totals, json};
 use crate::Sender;
@@ -16,6 +18,54 @@ pub struct JsonLines {
     session: Option<u32>,
     /// `{"type":"event","file":"a.at","session":0,"seq":`
     event_head: Vec<u8>,
+    /// What was written before, and may be written again.
+    kept: RefCell<Kept>,
+}
+
+/// What was written before.
+#[derive(Clone, Debug, Default)]
+struct Kept {
+    /// Members of lines that came before, by the number that the decoder gave them; a bounded number of places.
+    members: Vec<Members>,
+    /// Numbers of events and exchanges, and whole seconds.
+    seq: json::Counter,
+    exchange: json::Counter,
+    secs: json::Counter,
+}
+
+/// Places for members: numbers follow upon each other.
+const PLACES: usize = 2048;
+
+#[derive(Clone, Debug, Default)]
+struct Members {
+    told: u64,
+    /// `,"len":17,"text":"…","exchange":`, …
+    ahead: usize,
+    /// … and all that stands behind the exchange, or up to the latency.
+    bytes: Box<[u8]>,
+}
+
+impl Members {
+    /// The members of an event that bears such a number.
+    #[inline]
+    fn of<'k>(kept: &'k mut Vec<Members>, event: &Event<'_>) -> Option<&'k Members> {
+        if event.told == 0 {
+            return None;
+        }
+        let at = event.told as usize % PLACES;
+        if at >= kept.len() {
+            kept.resize(PLACES, Members::default());
+        }
+        let members = kept.get_mut(at)?;
+        if members.told != event.told {
+            let mut bytes = Vec::new();
+            text(&mut bytes, event);
+            let ahead = bytes.len();
+            kind(&mut bytes, event);
+            *members = Members { told: event.told, ahead, bytes: bytes.into() };
+        }
+        Some(members)
+    }
 }
 
 /// The members that every event has between `time` and `offset`.
@@ -37,7 +87,7 @@ macro_rules! head {
 impl JsonLines {
     /// For a session of that file; its number where the capture has several.
     pub fn new(file: &str, session: Option<u32>) -> Self {
-        let mut lines = Self { file: file.to_owned(), session: None, event_head: Vec::new() };
+        let mut lines = Self { file: file.to_owned(), session: None, event_head: Vec::new(), kept: RefCell::default() };
         lines.set_session(session);
         lines
     }
@@ -52,22 +102,30 @@ impl JsonLines {
 
     /// Appends an event's line.
     pub fn event(&self, out: &mut Vec<u8>, event: &Event<'_>) {
+        let Kept { members, seq, exchange, secs } = &mut *self.kept.borrow_mut();
         out.extend_from_slice(&self.event_head);
-        json::unsigned(out, event.seq);
+        seq.unsigned(out, event.seq);
         out.extend_from_slice(b",\"time\":");
-        json::time(out, event.time);
+        secs.time(out, event.time);
         out.extend_from_slice(match event.from {
             Sender::Host => head!("host", &event.kind),
             Sender::Module => head!("module", &event.kind),
         });
         json::unsigned(out, event.offset);
-        out.extend_from_slice(b",\"len\":");
-        json::unsigned(out, event.bytes.len() as u64);
-        out.extend_from_slice(b",\"text\":\"");
-        json::wire_inside(out, event.bytes);
-        out.extend_from_slice(b"\",\"exchange\":");
-        json::optional(out, event.exchange);
-        kind(out, event);
+        let members = Members::of(members, event);
+        if let Some((ahead, behind)) = members.and_then(|members| members.bytes.split_at_checked(members.ahead)) {
+            out.extend_from_slice(ahead);
+            exchange.optional(out, event.exchange);
+            out.extend_from_slice(behind);
+        } else {
+            text(out, event);
+            exchange.optional(out, event.exchange);
+            kind(out, event);
+        }
+        if let EventKind::Final { latency, .. } = &event.kind {
+            out.extend_from_slice(b",\"latency\":");
+            json::time(out, *latency);
+        }
         out.extend_from_slice(b"}\n");
     }
 
@@ -152,7 +210,16 @@ fn optional_text(out: &mut Vec<u8>, text: Option<&str>) {
     }
 }
 
-/// The members of an event's kind.
+/// The members of an event's bytes, up to its exchange.
+fn text(out: &mut Vec<u8>, event: &Event<'_>) {
+    out.extend_from_slice(b",\"len\":");
+    json::unsigned(out, event.bytes.len() as u64);
+    out.extend_from_slice(b",\"text\":\"");
+    json::wire_inside(out, event.bytes);
+    out.extend_from_slice(b"\",\"exchange\":");
+}
+
+/// The members of an event's kind, but for its latency.
 fn kind(out: &mut Vec<u8>, event: &Event<'_>) {
     match &event.kind {
         EventKind::Command { name, form, params } => {
@@ -172,7 +239,7 @@ fn kind(out: &mut Vec<u8>, event: &Event<'_>) {
         EventKind::Prompt { name } => {
             self::name(out, b",\"name\":\"", *name);
         }
-        EventKind::Final { result, code, latency } => {
+        EventKind::Final { result, code, .. } => {
             self::name(out, b",\"result\":\"", *result);
             if let Some(code) = code {
                 out.extend_from_slice(b",\"code\":");
@@ -181,8 +248,6 @@ fn kind(out: &mut Vec<u8>, event: &Event<'_>) {
                     known => value(out, known),
                 }
             }
-            out.extend_from_slice(b",\"latency\":");
-            json::time(out, *latency);
         }
         EventKind::Payload { of, declared, part } => {
             self::name(out, b",\"of\":\"", *of);

@@ -7,10 +7,12 @@
 //! the direction of text or have no width, are written as escapes.
 
 mod block;
+pub mod differences;
 pub mod document;
 mod duration;
 pub mod gather;
 mod github;
+pub mod html;
 mod json;
 pub mod jsonl;
 pub mod junit;

@@ -101,6 +101,11 @@ impl Places {
         self.region(finding.seq?, finding.span.as_ref()).map(|region| (region.line, region.column))
     }
 
+    /// The line, from 1, on which an event begins.
+    pub fn line(&self, seq: u64) -> Option<u64> {
+        self.region(seq, None).map(|region| region.line)
+    }
+
     /// Where the bytes of an event, or a part of them, stand: what of them is on the first of their lines.
     pub(super) fn region(&self, seq: u64, span: Option<&std::ops::Range<usize>>) -> Option<Region> {
         let &(number, from, offset, len) = self.events.get((seq % EVENTS) as usize)?;

@@ -55,14 +55,14 @@ pub(super) const OUT_OF_RANGE: Misfit = 1_000_000;
 pub(super) const CATCH_ALL: Misfit = 1_000_001;
 
 /// How well a line's part suits the moment; more is better.
-mod rank {
-    pub(super) const OWNER_OPEN: u8 = 6;
-    pub(super) const OWNER_WAITS: u8 = 5;
-    pub(super) const RESULT_TAKEN: u8 = 5;
-    pub(super) const COMMAND_OPEN: u8 = 4;
-    pub(super) const UNASKED: u8 = 3;
-    pub(super) const RESULT_LOOSE: u8 = 2;
-    pub(super) const NOBODY: u8 = 1;
+pub(super) mod rank {
+    pub(in crate::session) const OWNER_OPEN: u8 = 6;
+    pub(in crate::session) const OWNER_WAITS: u8 = 5;
+    pub(in crate::session) const RESULT_TAKEN: u8 = 5;
+    pub(in crate::session) const COMMAND_OPEN: u8 = 4;
+    pub(in crate::session) const UNASKED: u8 = 3;
+    pub(in crate::session) const RESULT_LOOSE: u8 = 2;
+    pub(in crate::session) const NOBODY: u8 = 1;
 }
 
 /// Whether a line has the parameter that a command started with, and another number in it: it speaks of another link or method.
@@ -136,13 +136,18 @@ impl Decoder {
             };
             // Of several that fit, the one whose ranges hold.
             let fitted = fitted.map(|misfit| match misfit {
-                0 if found.len() > 1 && line.catch_all => CATCH_ALL,
+                0 if found.len() > 1 && line.catch_all && !self.is_list(framed.bytes) => CATCH_ALL,
                 0 if found.len() > 1 && !matching::in_range(catalog, framed.bytes, &self.trial) => OUT_OF_RANGE,
                 _ => misfit,
             });
             self.consider(catalog, framed.bytes, at, line, fitted, &mut best);
         }
         best.map(|choice| if choice.misfit >= OUT_OF_RANGE { Choice { misfit: 0, ..choice } } else { choice })
+    }
+
+    /// What was read is a range list: only a test command's answer is one.
+    fn is_list(&self, bytes: &[u8]) -> bool {
+        self.trial.first().is_some_and(|slot| slot.raw(bytes).starts_with(b"("))
     }
 
     /// Entries that a name does not find: words with commas, a link number ahead, words with parameters, bare fields.
@@ -184,7 +189,7 @@ impl Decoder {
             }
         }
         if best.is_none() {
-            self.best_free(catalog, framed).or_else(|| self.best_numeric(catalog, framed))
+            self.best_numeric(catalog, framed).or_else(|| self.best_free(catalog, framed))
         } else {
             best
         }

@@ -77,6 +77,7 @@ impl Decoder {
         } else {
             self.last_parts.clone_from(&exchange.parts);
         }
+        exchange.complete(catalog);
         self.open_exchange(exchange);
         if let Some((before, before_seq)) = before {
             let notice = Notice::Overlap { seq: first_seq, exchange: id, before, before_seq };
@@ -178,7 +179,10 @@ impl Decoder {
                     let params = Params { bytes, slots: &self.trial, catalog };
                     Scope { state: &self.state, params }.holds(&when.expr) == Some(false)
                 });
-                if off || several && !matching::in_range(catalog, bytes, &self.trial) {
+                if off
+                    || several
+                        && !(matching::in_range(catalog, bytes, &self.trial) && self.related(catalog, spec, bytes))
+                {
                     continue;
                 }
                 std::mem::swap(&mut self.slots, &mut self.trial);
@@ -186,6 +190,39 @@ impl Decoder {
             }
         }
         None
+    }
+
+    /// As [`short_syntax`](Self::short_syntax), whatever mode is on and whichever relations hold: the first alternative that the parameters fit, these in `trial`.
+    pub(super) fn only_syntax(
+        &mut self,
+        catalog: &Catalog,
+        spec: &FormSpec,
+        bytes: &[u8],
+        args: &std::ops::Range<usize>,
+    ) -> Option<(usize, usize)> {
+        let several = spec.syntax.len() > 1 || spec.syntax.iter().any(|syntax| syntax.shapes.len() > 1);
+        for (number, syntax) in spec.syntax.iter().enumerate() {
+            for (at, shape) in syntax.shapes.iter().enumerate() {
+                self.trial.clear();
+                if fill(catalog, shape, bytes, args.start, args.end, Strictness::Host, &mut self.trial)?
+                    && (!several || matching::in_range(catalog, bytes, &self.trial))
+                {
+                    return Some((number, at));
+                }
+            }
+        }
+        None
+    }
+
+    /// Whether the parameters in `trial` break no relation of the form.
+    fn related(&self, catalog: &Catalog, spec: &FormSpec, bytes: &[u8]) -> bool {
+        self.relate(spec, Params { bytes, slots: &self.trial, catalog })
+    }
+
+    /// Whether parameters break no relation of the form.
+    pub(super) fn relate(&self, spec: &FormSpec, params: Params<'_>) -> bool {
+        let scope = Scope { state: &self.state, params };
+        spec.relations.iter().all(|relation| scope.holds(&relation.expr) != Some(false))
     }
 
     /// Finds the alternative that fits best and leaves its parameters in `slots`.
@@ -211,7 +248,9 @@ impl Decoder {
                 });
                 // Of two that fit, the one whose ranges hold.
                 let out = several && !matching::in_range(catalog, bytes, &self.trial);
-                let misfit = misfit * 8 + if off { 4 } else { 0 } + if out { 3 } else { 0 };
+                // Of two whose ranges hold, the one whose relations do.
+                let odd = several && misfit == 0 && spec.is_some_and(|spec| !self.related(catalog, spec, bytes));
+                let misfit = misfit * 8 + if off { 4 } else { 0 } + if out { 3 } else { 0 } + if odd { 2 } else { 0 };
                 if best.is_none_or(|(least, _)| misfit < least) {
                     best = Some((misfit, (number, at)));
                     std::mem::swap(&mut self.slots, &mut self.trial);
@@ -270,18 +309,11 @@ impl Decoder {
                 exchange.data_part = Some(exchange.parts.len() - 1);
             }
         }
-        exchange.first = exchange.first.or_else(|| {
-            let first = params.at(0)?;
-            match first.value() {
-                super::Value::Int(number) => {
-                    let spec = first.spec()?;
-                    let all = !spec.labels.is_empty() && first.label().is_some_and(|label| label == "all");
-                    (!all).then_some((spec.name_id, number))
-                }
-                _ => None,
-            }
-        });
-        self.state.changes(&spec.sets, params, &mut exchange.changes);
+        exchange.first = exchange.first.or_else(|| first_number(params));
+        // What a read form makes known stands in its answer.
+        if exchange.parts.last().is_none_or(|part| part.form != Form::Read) {
+            self.state.changes(&spec.sets, params, &mut exchange.changes);
+        }
         let when = choice.and_then(|(number, _)| spec.syntax.get(number)).and_then(|syntax| syntax.when.as_ref());
         if let Some(when) = when {
             let mut facts = Vec::new();
@@ -322,5 +354,18 @@ impl Decoder {
                 exchange.changes = changes;
             }
         }
+    }
+}
+
+/// The first parameter, where it is a number that does not mean all: its name and value.
+pub(super) fn first_number(params: Params<'_>) -> Option<(u32, i64)> {
+    let first = params.at(0)?;
+    match first.value() {
+        super::Value::Int(number) => {
+            let spec = first.spec()?;
+            let all = !spec.labels.is_empty() && first.label().is_some_and(|label| label == "all");
+            (!all).then_some((spec.name_id, number))
+        }
+        _ => None,
     }
 }

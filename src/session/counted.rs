@@ -130,8 +130,16 @@ impl Decoder {
         bytes: &[u8],
         slots: &[Slot],
     ) {
-        if let Some(count) = count_of(catalog, counted, bytes, slots).filter(|&count| count > 0) {
-            let of = Of { exchange: choice.exchange, owner: Owner::Line(choice.line) };
+        if let Some(count) = count_of(catalog, counted, bytes, slots) {
+            self.begin_module_data(choice.line, choice.exchange, count);
+        }
+    }
+
+    /// So many bytes of data follow.
+    #[inline]
+    pub(super) fn begin_module_data(&mut self, line: u32, exchange: Option<u64>, count: u64) {
+        if count > 0 {
+            let of = Of { exchange, owner: Owner::Line(line) };
             self.side(Sender::Module).phase = Phase::Data(Data::new(of, count));
         }
     }

@@ -7,10 +7,13 @@
 
 use std::collections::VecDeque;
 
+use super::clock::Clock;
 use super::event::{Event, EventKind, Name, Slot};
 use super::exchange::{Ended, Exchange, PartOf, Stage, spec_of};
+use super::memo::Memo;
 use super::notice::{Facts, Notice, Observer};
 use super::online::Below;
+use super::recall::Starts;
 use super::state::{Change, State};
 use crate::catalog::{Catalog, Sends};
 use crate::syntax::command::Part;
@@ -54,7 +57,7 @@ pub(super) struct Side {
     pub(super) base: u64,
     /// How many of them, behind the blanks ahead, are known to hold no line end.
     pub(super) clear: usize,
-    times: VecDeque<(u64, Option<Time>)>,
+    pub(super) clock: Clock,
     pub(super) phase: Phase,
 }
 
@@ -110,24 +113,16 @@ pub(super) enum Owner {
 }
 
 impl Side {
-    fn stamp(&mut self, at: u64, time: Option<Time>) {
-        if self.times.back().is_none_or(|last| last.1 != time) {
-            self.times.push_back((at, time));
-        }
-    }
-
     /// Time of a byte; asked in the order of the stream.
+    #[inline]
     pub(super) fn time_at(&mut self, offset: u64) -> Option<Time> {
-        while self.times.get(1).is_some_and(|next| next.0 <= offset) {
-            self.times.pop_front();
-        }
-        self.times.front().and_then(|first| first.1)
+        self.clock.time_at(offset)
     }
 
     /// Time of a byte further on.
+    #[inline]
     pub(super) fn time_ahead(&self, offset: u64) -> Option<Time> {
-        let at = self.times.partition_point(|entry| entry.0 <= offset).checked_sub(1)?;
-        self.times.get(at).and_then(|entry| entry.1)
+        self.clock.time_ahead(offset)
     }
 }
 
@@ -142,7 +137,6 @@ pub(crate) struct Decoder {
     pub(super) now: Option<Time>,
     pub(super) seq: u64,
     pub(super) exchanges: u64,
-    bytes: [u64; 2],
     pub(super) open: VecDeque<Box<Exchange>>,
     /// Used ones, kept for their buffers.
     #[allow(clippy::vec_box)] // they go into `open` and back as they are
@@ -196,7 +190,11 @@ pub(crate) struct Decoder {
     pub(super) closing: bool,
     /// Text may follow right behind the newest line.
     pub(super) below: Option<Below>,
-    /// Everything goes the long way, for tests that hold the short way against it.
+    /// Lines that came before; `None` while it is in use.
+    pub(super) memo: Option<Box<Memo>>,
+    /// Starts of the names of heads of counted data.
+    pub(super) heads_of: Starts,
+    /// Everything goes the long way, for tests that hold the short ways against it.
     pub(super) barred: bool,
 }
 
@@ -216,7 +214,6 @@ impl Decoder {
             now: None,
             seq: 0,
             exchanges: 0,
-            bytes: [0; 2],
             open: VecDeque::new(),
             spare: Vec::new(),
             ended: VecDeque::new(),
@@ -248,14 +245,30 @@ impl Decoder {
             pending: Vec::new(),
             closing: false,
             below: None,
+            memo: Some(Box::new(Memo::new(false))),
+            heads_of: Starts::new(catalog),
             barred: false,
         }
     }
 
-    /// Bars the short way.
+    /// Bars the short ways.
     #[cfg(feature = "fuzzing")]
     pub(crate) fn bar_short_way(&mut self) {
         self.barred = true;
+        self.memo = None;
+    }
+
+    /// Starts with what another decoder of the same catalog has learnt, or learns at first sight.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn learn_at_once(&mut self, other: Option<Self>) {
+        self.state.outdate(other.as_ref().map_or(0, |other| other.state.version()));
+        self.memo = other.and_then(|other| other.memo).or_else(|| Some(Box::new(Memo::new(false))));
+    }
+
+    /// How many events were told by lines that came before.
+    #[cfg(test)]
+    pub(crate) fn recalled(&self) -> u64 {
+        self.memo.as_ref().map_or(0, |memo| memo.hits)
     }
 
     /// The host was seen, and what it says is all there: what answers none of it is wrong.
@@ -264,15 +277,23 @@ impl Decoder {
     }
 
     /// Something answers a command that was not seen: it may have changed anything.
-    pub(super) fn unheard(&mut self, catalog: &Catalog) {
+    pub(super) fn unheard(&mut self) {
         if self.echoes {
-            self.state = State::new(catalog);
+            self.state.forget();
         }
     }
 
     /// Events so far, exchanges so far, bytes of host and module.
     pub(crate) fn counts(&self) -> (u64, u64, [u64; 2]) {
-        (self.seq, self.exchanges, self.bytes)
+        let bytes = self.sides.each_ref().map(|side| side.base + side.carry.len() as u64);
+        (self.seq, self.exchanges, bytes)
+    }
+
+    /// What is known of a state key; for tests.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn known_state(&self, catalog: &Catalog, key: &str, index: usize) -> Option<crate::catalog::StateValue> {
+        let at = catalog.states.iter().position(|spec| *spec.name == *key)?;
+        self.state.value(u16::try_from(at).ok()?, index)
     }
 
     /// The firmware generation that traffic told.
@@ -292,34 +313,46 @@ impl Decoder {
         if bytes.is_empty() {
             return;
         }
+        match from {
+            Sender::Host => self.push_to::<true, O>(catalog, time, bytes, obs),
+            Sender::Module => self.push_to::<false, O>(catalog, time, bytes, obs),
+        }
+    }
+
+    #[inline(always)]
+    fn push_to<const HOST: bool, O: Observer>(
+        &mut self,
+        catalog: &Catalog,
+        time: Option<Time>,
+        bytes: &[u8],
+        obs: &mut O,
+    ) {
+        let from = if HOST { Sender::Host } else { Sender::Module };
         if self.last != Some(from) {
-            if self.last.is_some() {
+            let [host, module] = &self.sides;
+            let peer = if HOST { module } else { host };
+            if !peer.carry.is_empty() {
                 self.run_carry(catalog, from.peer(), true, obs);
             }
             self.last = Some(from);
         }
         self.now = time;
-        if from == Sender::Module && !self.module_seen {
+        if !HOST && !self.module_seen {
             self.module_seen = true;
             for (notice, time) in std::mem::take(&mut self.held) {
                 obs.notice(notice, time, catalog);
             }
         }
         let [host, module] = &mut self.sides;
-        let side = match from {
-            Sender::Host => host,
-            Sender::Module => module,
-        };
-        let end = side.base + side.carry.len() as u64;
-        side.stamp(end, time);
-        if let Some(count) = self.bytes.get_mut(from.index()) {
-            *count += bytes.len() as u64;
-        }
+        let side = if HOST { host } else { module };
         if side.carry.is_empty() {
+            side.clock.stamp(side.base, time, true);
             let done = self.run(catalog, from, bytes, false, obs);
-            let side = self.side(from);
-            side.carry.extend_from_slice(bytes.get(done..).unwrap_or_default());
+            if let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
+                self.side(from).carry.extend_from_slice(rest);
+            }
         } else {
+            side.clock.stamp(side.base + side.carry.len() as u64, time, false);
             side.carry.extend_from_slice(bytes);
             self.run_carry(catalog, from, false, obs);
         }
@@ -366,7 +399,7 @@ impl Decoder {
     }
 
     /// Works through bytes; gives how many of them are done.
-    #[inline]
+    #[inline(always)]
     fn run<O: Observer>(&mut self, catalog: &Catalog, from: Sender, bytes: &[u8], settle: bool, obs: &mut O) -> usize {
         match from {
             Sender::Host => self.run_host(catalog, bytes, settle, obs),
@@ -430,7 +463,7 @@ impl Decoder {
         // The blank line ahead of a line may be older than the line.
         let blank = match kind {
             EventKind::Payload { .. } | EventKind::Passthrough | EventKind::Noise => 0,
-            _ if side.times.len() > 1 => crate::syntax::framing::lead(bytes).min(bytes.len().saturating_sub(1)),
+            _ if !side.clock.is_still() => crate::syntax::framing::lead(bytes).min(bytes.len().saturating_sub(1)),
             _ => 0,
         };
         let time = side.time_at(offset + blank as u64);
@@ -444,8 +477,9 @@ impl Decoder {
             line: None,
             ending: None,
             cut: self.closing,
+            told: None,
         });
-        obs.event(&Event { seq, from, time, offset, bytes, exchange, kind }, &known);
+        obs.event(&Event { seq, from, time, offset, bytes, exchange, kind, told: 0 }, &known);
         seq
     }
 
@@ -490,6 +524,14 @@ impl Decoder {
         exchange
     }
 
+    /// Keeps a used exchange for its buffers.
+    #[inline]
+    pub(super) fn recycle(&mut self, exchange: Box<Exchange>) {
+        if self.spare.len() < 8 {
+            self.spare.push(exchange);
+        }
+    }
+
     pub(super) fn open_exchange(&mut self, exchange: Box<Exchange>) {
         if self.open.len() >= OPEN_MAX
             && let Some(oldest) = self.open.pop_front()
@@ -525,8 +567,8 @@ impl Decoder {
         let id = exchange.id;
         if remember && self.open.is_empty() && exchange.is_unknown(catalog) {
             self.reopens = Some(exchange);
-        } else if self.spare.len() < 8 {
-            self.spare.push(exchange);
+        } else {
+            self.recycle(exchange);
         }
         // The host's data of this exchange is over, however much of it came.
         if matches!(self.side(Sender::Host).phase, Phase::Data(Data { of, .. }) | Phase::CtrlZ(of) | Phase::Loose(of) if of.exchange == Some(id))

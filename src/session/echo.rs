@@ -30,6 +30,10 @@ impl Decoder {
             if rest.first() != content.first() || rest.is_empty() {
                 continue;
             }
+            // Behind an answer no echo begins.
+            if exchange.answered && exchange.echoed == 0 && rest != content {
+                continue;
+            }
             if rest == content {
                 return Some(self.give_echo(catalog, framed, at, content.len(), framed.bytes.len(), obs));
             }

@@ -11,7 +11,7 @@ use crate::catalog::{Catalog, ParamSpec};
 use crate::{Sender, Time};
 
 /// One typed piece of traffic.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Event<'a> {
     /// Number of the event in its session, from 0.
     pub seq: u64,
@@ -27,6 +27,8 @@ pub struct Event<'a> {
     pub exchange: Option<u64>,
     /// What it is.
     pub kind: EventKind<'a>,
+    /// The same number for events of the same bytes, name and parameters (that of the line's memo); 0 where it has none.
+    pub(crate) told: u64,
 }
 
 /// What an event is.
@@ -99,6 +101,21 @@ pub enum EventKind<'a> {
         /// Its parameters.
         params: Params<'a>,
     },
+}
+
+impl fmt::Debug for Event<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seq, from, time, offset, bytes, exchange, kind, told: _ } = self;
+        f.debug_struct("Event")
+            .field("seq", seq)
+            .field("from", from)
+            .field("time", time)
+            .field("offset", offset)
+            .field("bytes", bytes)
+            .field("exchange", exchange)
+            .field("kind", kind)
+            .finish()
+    }
 }
 
 impl<'a> Event<'a> {

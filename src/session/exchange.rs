@@ -70,10 +70,15 @@ pub(crate) struct Exchange {
     pub(crate) worded: bool,
     /// The event of its echo so far.
     pub(crate) echo_seq: Option<u64>,
+    /// One known command that a result alone ends, and of which nothing comes behind it.
+    pub(crate) plain: bool,
 }
 
 /// How much of a command line is kept for its echo.
 pub(crate) const TEXT_MAX: usize = 2048;
+
+/// How much of its data is kept for its echo.
+pub(crate) const SENT_MAX: usize = 256;
 
 impl Default for Exchange {
     fn default() -> Self {
@@ -99,6 +104,7 @@ impl Default for Exchange {
             blurred: false,
             worded: false,
             echo_seq: None,
+            plain: false,
         }
     }
 }
@@ -126,6 +132,15 @@ impl Exchange {
         self.blurred = false;
         self.worded = false;
         self.echo_seq = None;
+        self.plain = false;
+    }
+
+    /// All its commands are there: settles what hangs on them.
+    pub(crate) fn complete(&mut self, catalog: &Catalog) {
+        self.plain = match self.parts.as_slice() {
+            [part] => spec_of(catalog, *part).is_some_and(is_plain),
+            _ => false,
+        };
     }
 
     /// No catalog knows any of its commands: nobody can say what it may answer, or whether data follows.
@@ -229,6 +244,11 @@ impl Exchange {
 
 pub(crate) fn spec_of(catalog: &Catalog, part: PartOf) -> Option<&FormSpec> {
     catalog.commands.get(part.command? as usize)?.form(part.form)
+}
+
+/// Whether a result alone ends a command, and nothing of it comes behind that.
+pub(crate) fn is_plain(spec: &FormSpec) -> bool {
+    !spec.replies_only && spec.later.is_empty() && spec.after.is_empty() && spec.online.is_none()
 }
 
 /// The bit of a line among its form's delayed results.

@@ -2,7 +2,7 @@
 
 use super::decoder::{Data, Decoder, LEAD_MAX, LINE_MAX, Of, Owner, PART, Phase};
 use super::event::{EventKind, Form};
-use super::exchange::Stage;
+use super::exchange::{SENT_MAX, Stage};
 use super::notice::{Notice, Observer};
 use crate::catalog::{Catalog, Sends};
 use crate::syntax::{command, framing};
@@ -15,6 +15,7 @@ const HELD_MAX: usize = 64;
 const ESCAPE_SILENCE: Time = Time::from_millis(20);
 
 impl Decoder {
+    #[inline]
     pub(super) fn run_host<O: Observer>(
         &mut self,
         catalog: &Catalog,
@@ -22,7 +23,19 @@ impl Decoder {
         settle: bool,
         obs: &mut O,
     ) -> usize {
-        let mut done = 0;
+        let done = self.recall_command(catalog, bytes, obs);
+        if done == bytes.len() { done } else { self.run_host_from(catalog, bytes, done, settle, obs) }
+    }
+
+    #[inline(never)]
+    fn run_host_from<O: Observer>(
+        &mut self,
+        catalog: &Catalog,
+        bytes: &[u8],
+        mut done: usize,
+        settle: bool,
+        obs: &mut O,
+    ) -> usize {
         while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
             let used = match self.side(Sender::Host).phase {
                 Phase::Lines => self.host_line(catalog, rest, settle, obs),
@@ -35,6 +48,7 @@ impl Decoder {
                 break;
             }
             done += used;
+            done += self.recall_command(catalog, bytes.get(done..).unwrap_or_default(), obs);
         }
         done
     }
@@ -280,8 +294,8 @@ impl Decoder {
 
     fn keep_sent(&mut self, of: Of, bytes: &[u8]) {
         if let Some(exchange) = self.open.iter_mut().find(|exchange| Some(exchange.id) == of.exchange) {
-            let room = 256_usize.saturating_sub(exchange.sent.len());
-            exchange.sent.extend(bytes.iter().take(room));
+            let room = SENT_MAX.saturating_sub(exchange.sent.len());
+            exchange.sent.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
         }
     }
 

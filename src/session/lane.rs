@@ -17,15 +17,15 @@ use crate::syntax::{framing, value};
 type Key = (u8, u8, std::cmp::Reverse<u32>, bool);
 
 /// A line with its place in the event's bytes.
-struct Whole<'a> {
-    bytes: &'a [u8],
-    content: &'a [u8],
+pub(super) struct Whole<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) content: &'a [u8],
     /// Where the fields start in `bytes`.
-    from: usize,
+    pub(super) from: usize,
     /// Where the content ends in `bytes`.
-    end: usize,
+    pub(super) end: usize,
     /// A `:`, `,` or `=` ends the name.
-    delimited: bool,
+    pub(super) delimited: bool,
 }
 
 /// Whether a byte ends a name: `:`, `,`, `=`, CR or LF.
@@ -204,23 +204,28 @@ impl Decoder {
     /// Whether a line is as an entry says; its parameters are in `trial` then. `None`: that takes a closer look.
     #[inline]
     fn fits(&mut self, catalog: &Catalog, entry: &Line, line: &Whole<'_>) -> Option<bool> {
+        let mut fits = self.fits_some(catalog, entry, line)?;
+        if let Some(when) = entry.when.as_ref().filter(|_| fits && line.delimited) {
+            let params = Params { bytes: line.bytes, slots: &self.trial, catalog };
+            fits = Scope { state: &self.state, params }.holds(&when.expr) != Some(false);
+        }
+        Some(fits)
+    }
+
+    /// As [`fits`](Self::fits), whatever mode is on.
+    #[inline]
+    pub(super) fn fits_some(&mut self, catalog: &Catalog, entry: &Line, line: &Whole<'_>) -> Option<bool> {
         self.trial.clear();
         match &entry.pattern {
             Pattern::Words if !line.delimited => Some(same(entry.name.as_bytes(), line.content)).filter(|same| *same),
             Pattern::Fields { shapes } if line.delimited && line.from < line.end && !entry.starts_data() => {
-                let mut fits = false;
                 for shape in shapes {
                     self.trial.clear();
-                    fits = fill(catalog, shape, line.bytes, line.from, line.end, Strictness::Module, &mut self.trial)?;
-                    if fits {
-                        break;
+                    if fill(catalog, shape, line.bytes, line.from, line.end, Strictness::Module, &mut self.trial)? {
+                        return Some(true);
                     }
                 }
-                if let Some(when) = entry.when.as_ref().filter(|_| fits) {
-                    let params = Params { bytes: line.bytes, slots: &self.trial, catalog };
-                    fits = Scope { state: &self.state, params }.holds(&when.expr) != Some(false);
-                }
-                Some(fits)
+                Some(false)
             }
             _ => None,
         }

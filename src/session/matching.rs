@@ -224,6 +224,9 @@ pub(crate) fn in_range(catalog: &Catalog, bytes: &[u8], slots: &[Slot]) -> bool 
             (Kind::Numbers, Read::Int(number)) => {
                 spec.labels.iter().any(|(value, _)| *value == StateValue::Int(number))
             }
+            (Kind::Code(table), Read::Int(code)) => {
+                catalog.codes.get(usize::from(*table)).is_none_or(|table| table.meaning(code).is_some())
+            }
             (Kind::Words, Read::Quoted | Read::Bare) => {
                 let raw = slot.raw(bytes);
                 let text = if slot.read == Read::Quoted { inner(raw) } else { raw };

@@ -3,6 +3,7 @@
 //! Knows who answers whom; the catalog tells it what a line means. What is unknown stays unknown: a session may start anywhere.
 
 mod choose;
+mod clock;
 mod commands;
 mod counted;
 mod decoder;
@@ -11,10 +12,13 @@ mod event;
 mod exchange;
 mod host;
 mod lane;
+mod learn;
 mod matching;
+mod memo;
 mod module;
 mod notice;
 mod online;
+mod recall;
 mod recover;
 mod result;
 mod state;
@@ -24,6 +28,7 @@ pub(crate) use decoder::Decoder;
 pub use decoder::{Options, PART};
 pub(crate) use event::Slot;
 pub use event::{Event, EventKind, Form, Name, Param, Params, Text, Value};
+pub(crate) use memo::Told;
 pub(crate) use notice::{CommandFacts, Facts, LineFacts, Notice, Observer};
 pub(crate) use state::Scope;
 
@@ -65,6 +70,11 @@ impl Session {
     #[cfg(feature = "fuzzing")]
     pub(crate) fn bar_short_way(&mut self) {
         self.decoder.bar_short_way();
+    }
+
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn learn_at_once(&mut self, other: Option<Self>) {
+        self.decoder.learn_at_once(other.map(|other| other.decoder));
     }
 
     /// Takes the next bytes of a sender; `each` gets every event that they complete.

@@ -9,7 +9,7 @@ use super::exchange::{later_bit, spec_of};
 use super::lane::ends_name;
 use super::notice::{LineFacts, Notice, Observer};
 use super::online::Below;
-use super::state::State;
+use super::state::Change;
 use crate::Sender;
 use crate::catalog::{Catalog, Line, NameHash, Pattern, Role};
 use crate::syntax::framing;
@@ -42,6 +42,7 @@ pub(super) struct Scanned {
 }
 
 impl Decoder {
+    #[inline]
     pub(super) fn run_module<O: Observer>(
         &mut self,
         catalog: &Catalog,
@@ -49,7 +50,19 @@ impl Decoder {
         settle: bool,
         obs: &mut O,
     ) -> usize {
-        let mut done = 0;
+        let done = self.recall_lines(catalog, bytes, settle, obs);
+        if done == bytes.len() { done } else { self.run_module_from(catalog, bytes, done, settle, obs) }
+    }
+
+    #[inline(never)]
+    fn run_module_from<O: Observer>(
+        &mut self,
+        catalog: &Catalog,
+        bytes: &[u8],
+        mut done: usize,
+        settle: bool,
+        obs: &mut O,
+    ) -> usize {
         while let Some(rest) = bytes.get(done..).filter(|rest| !rest.is_empty()) {
             let used = match self.side(Sender::Module).phase {
                 Phase::Lines => self.module_line(catalog, rest, settle, obs),
@@ -62,11 +75,11 @@ impl Decoder {
                 break;
             }
             done += used;
+            done += self.recall_lines(catalog, bytes.get(done..).unwrap_or_default(), settle, obs);
         }
         done
     }
 
-    #[inline]
     fn module_line<O: Observer>(&mut self, catalog: &Catalog, rest: &[u8], settle: bool, obs: &mut O) -> usize {
         let start = match rest {
             [b'\r', b'\n', first, ..] if *first > b' ' => 2,
@@ -396,11 +409,9 @@ impl Decoder {
         obs: &mut O,
     ) {
         let params = Params { bytes, slots, catalog };
-        let twin = line.twin.and_then(|twin| catalog.lines.get(twin as usize));
-        let sets = twin.map_or(&line.sets, |twin| &twin.sets);
-        if !sets.is_empty() {
-            self.state.changes(sets, params, &mut self.pending);
-        }
+        let mut pending = std::mem::take(&mut self.pending);
+        self.line_changes(catalog, line, params, &mut pending);
+        self.pending = pending;
         match line.role {
             Role::Reply | Role::After => {
                 if let Some(exchange) = open.and_then(|at| self.open.get_mut(at)) {
@@ -419,19 +430,6 @@ impl Decoder {
                         line.data.is_some_and(|counted| count_of(catalog, counted, bytes, slots) != Some(0))
                             && line.data.is_some();
                 }
-                if let Some((command, Form::Read)) = line.owner {
-                    // A read-back: what the set form stores is now known.
-                    let set = catalog.commands.get(command as usize).and_then(|command| command.form(Form::Set));
-                    if let Some(set) = set {
-                        for effect in &set.sets {
-                            if let Some(crate::catalog::expr::Term::Param(name)) = effect.value
-                                && params.iter().any(|param| param.spec().is_some_and(|spec| spec.name_id == name))
-                            {
-                                self.state.changes(std::slice::from_ref(effect), params, &mut self.pending);
-                            }
-                        }
-                    }
-                }
             }
             Role::Later => {
                 let bit = later_bit(catalog, line);
@@ -447,6 +445,25 @@ impl Decoder {
         }
         self.apply_pending();
         let _ = obs;
+    }
+
+    /// What a line says of the state: effects of its own, and what a read-back shows.
+    pub(super) fn line_changes(&self, catalog: &Catalog, line: &Line, params: Params<'_>, out: &mut Vec<Change>) {
+        let twin = line.twin.and_then(|twin| catalog.lines.get(twin as usize));
+        let sets = twin.map_or(&line.sets, |twin| &twin.sets);
+        self.state.changes(sets, params, out);
+        if let (Role::Reply | Role::After, Some((command, Form::Read))) = (line.role, line.owner) {
+            // A read-back: what the set form stores is now known.
+            let entry = catalog.commands.get(command as usize);
+            let specs = [Form::Set, Form::Read].into_iter().filter_map(|form| entry.and_then(|entry| entry.form(form)));
+            for effect in specs.flat_map(|spec| &spec.sets) {
+                if let Some(crate::catalog::expr::Term::Param(name)) = effect.value
+                    && params.iter().any(|param| param.spec().is_some_and(|spec| spec.name_id == name))
+                {
+                    self.state.changes(std::slice::from_ref(effect), params, out);
+                }
+            }
+        }
     }
 
     /// `busy p...`: the newest command gets no other answer.
@@ -525,6 +542,8 @@ impl Decoder {
             && let Some(at) = catalog.models.iter().position(|model| told(&model.tells))
         {
             self.model = Some(at as u16);
+            // What drew no finding may draw one now.
+            self.state.outdate(0);
         }
     }
 
@@ -579,7 +598,7 @@ impl Decoder {
             self.state.reset(catalog, false);
         } else {
             // What the host does is not recorded, or comes later: until it is seen nothing is known.
-            self.state = State::new(catalog);
+            self.state.forget();
             self.fresh = true;
         }
         if !asked && (self.host_seen || seq > 0 && self.exchanges > 0) {

@@ -1,6 +1,7 @@
 //! What the decoder notices beside events, and what it knows about each event: the rules speak from this.
 
 use super::event::Form;
+use super::memo::Told;
 use super::state::State;
 use crate::Time;
 use crate::catalog::{Catalog, FormSpec, Line};
@@ -18,6 +19,8 @@ pub(crate) struct Facts<'f> {
     pub(crate) ending: Option<Ending>,
     /// The recording ends within it: its shape accuses nobody.
     pub(crate) cut: bool,
+    /// What is kept of the same line, where it came before.
+    pub(crate) told: Option<&'f Told>,
 }
 
 /// Of a command.

@@ -74,7 +74,7 @@ impl Decoder {
             self.partial_echo(catalog, at, obs);
         }
         if !taken {
-            self.unheard(catalog);
+            self.unheard();
         }
         if !taken && !second && !before && !self.echoes && (self.host_seen || id.is_some()) && !self.closing_cut(framed)
         {

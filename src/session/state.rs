@@ -68,18 +68,37 @@ pub(crate) struct Change {
 }
 
 /// All state of one module.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct State {
     facts: Vec<[Fact; INDEXES]>,
+    /// Counts what has changed, from 1: under the same number all conditions are what they were.
+    version: u64,
 }
 
 impl State {
     pub(crate) fn new(catalog: &Catalog) -> Self {
-        Self { facts: vec![[Fact::Unknown; INDEXES]; catalog.states.len()] }
+        Self { facts: vec![[Fact::Unknown; INDEXES]; catalog.states.len()], version: 1 }
+    }
+
+    /// Nothing is known any more.
+    pub(crate) fn forget(&mut self) {
+        self.facts.fill([Fact::Unknown; INDEXES]);
+        self.version += 1;
+    }
+
+    /// What was found to hold under a version up to `other` is to be looked at anew.
+    pub(crate) fn outdate(&mut self, other: u64) {
+        self.version = self.version.max(other) + 1;
+    }
+
+    /// Counts what has changed, from 1: under the same number all conditions are what they were.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
     }
 
     /// The module starts anew: all that is not kept in flash takes its default. `factory`: what is kept, too.
     pub(crate) fn reset(&mut self, catalog: &Catalog, factory: bool) {
+        self.version += 1;
         for (facts, spec) in self.facts.iter_mut().zip(&catalog.states) {
             if !spec.saved || factory {
                 *facts = [Fact::of(spec.default.as_ref()); INDEXES];
@@ -91,13 +110,30 @@ impl State {
         self.facts.get(usize::from(key)).and_then(|facts| facts.get(index)).copied().unwrap_or_default()
     }
 
+    /// A key's value as catalogs write it; for tests.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn value(&self, key: u16, index: usize) -> Option<StateValue> {
+        match self.get(key, index) {
+            Fact::Int(number) => Some(StateValue::Int(number)),
+            Fact::Unknown => None,
+            Fact::Word(word, len) => {
+                let text = word.get(..usize::from(len)).unwrap_or_default();
+                Some(StateValue::Word(String::from_utf8_lossy(text).into()))
+            }
+        }
+    }
+
     pub(crate) fn apply(&mut self, change: Change) {
         let Some(facts) = self.facts.get_mut(usize::from(change.key)) else { return };
         match change.index {
-            None => *facts = [change.fact; INDEXES],
+            None => {
+                *facts = [change.fact; INDEXES];
+                self.version += 1;
+            }
             Some(index) => {
-                if let Some(slot) = facts.get_mut(usize::from(index)) {
+                if let Some(slot) = facts.get_mut(usize::from(index)).filter(|slot| **slot != change.fact) {
                     *slot = change.fact;
+                    self.version += 1;
                 }
             }
         }

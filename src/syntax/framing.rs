@@ -89,6 +89,18 @@ pub(crate) fn end_of_line(text: &[u8]) -> Option<usize> {
     memchr2(b'\r', b'\n', text.get(at..)?).map(|behind| at + behind)
 }
 
+/// Up to seven bytes as a word, the first one lowest, zeros behind them: its two halves may overlap.
+#[inline(always)]
+pub(crate) fn short_word(bytes: &[u8]) -> u64 {
+    if let (Some(head), Some(tail)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        u64::from(u32::from_le_bytes(*head)) | u64::from(u32::from_le_bytes(*tail)) << (8 * (bytes.len() - 4))
+    } else if let (Some(head), Some(tail)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        u64::from(u16::from_le_bytes(*head)) | u64::from(u16::from_le_bytes(*tail)) << (8 * (bytes.len() - 2))
+    } else {
+        bytes.first().copied().map_or(0, u64::from)
+    }
+}
+
 /// How many bytes of a line that has no end yet need not be looked at again; `body` is what stands behind the blanks.
 #[inline]
 pub(crate) fn clear(body: &[u8]) -> usize {

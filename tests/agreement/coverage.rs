@@ -6,21 +6,33 @@ use std::sync::Arc;
 
 use atscope::catalog::{Catalog, Role};
 use atscope::check::Rule;
-use atscope::generate::Generator;
+use atscope::generate::{Generator, Target};
 use atscope::session::Form;
 
 /// Counts commands, forms, alternatives, parameters, lines and rules.
 #[derive(Debug, Default)]
 pub struct Coverage {
     pub forms: BTreeSet<(u32, Form)>,
-    pub shapes: BTreeSet<(u32, Form, Option<(usize, usize)>)>,
+    pub shapes: BTreeSet<Target>,
     pub lines: BTreeSet<(&'static str, String)>,
     pub rules: BTreeSet<Rule>,
-    pub params: BTreeSet<(u32, String)>,
-    pub finals: BTreeSet<String>,
 }
 
 impl Coverage {
+    /// Notes the lines that were read.
+    pub fn enter(&mut self, record: &super::common::Record) {
+        for event in &record.events {
+            let kind = match event.kind {
+                "response" => "responses",
+                "urc" => "URCs",
+                "final" => "results",
+                _ => "other lines",
+            };
+            self.lines.insert((kind, event.name.clone()));
+        }
+        self.rules.extend(record.findings.iter().map(|finding| finding.rule));
+    }
+
     /// A report of one line a kind.
     pub fn report(&self, catalog: &Arc<Catalog>) -> Report {
         let forms: BTreeSet<(u32, Form)> = (0..)
@@ -36,14 +48,14 @@ impl Coverage {
         let lines: BTreeSet<(&'static str, String)> = catalog
             .lines
             .iter()
-            .filter_map(|line| {
+            .map(|line| {
                 let kind = match line.role {
                     Role::After | Role::Reply => "responses",
                     Role::Later | Role::Urc => "URCs",
                     Role::Result => "results",
                     Role::Boot | Role::Progress => "other lines",
                 };
-                Some((kind, line.name.to_string()))
+                (kind, line.name.to_string())
             })
             .collect();
         let mut rows = vec![
@@ -56,9 +68,9 @@ impl Coverage {
             let own = self.lines.intersection(&lines).filter(|line| line.0 == kind).count();
             rows.push((kind, own, all));
         }
-        let missing = forms.difference(&self.forms).map(|(command, form)| {
-            format!("AT{} {}", catalog.commands[*command as usize].name, form.as_str())
-        });
+        let missing = forms
+            .difference(&self.forms)
+            .map(|(command, form)| format!("AT{} {}", catalog.commands[*command as usize].name, form.as_str()));
         let mut missing: Vec<String> = missing.collect();
         missing.extend(lines.difference(&self.lines).map(|(kind, name)| format!("{kind} {name}")));
         Report { dialect: catalog.name.to_string(), rows, missing, rules: self.rules.len() }
@@ -73,6 +85,22 @@ pub struct Report {
     pub rules: usize,
 }
 
+impl Report {
+    /// The row of one kind of line, and which were not reached.
+    pub fn of(&self, kind: &str) -> String {
+        let row = self.rows.iter().find(|row| row.0 == kind);
+        let missing = self.missing.iter().filter_map(|missing| missing.strip_prefix(kind));
+        let missing: Vec<&str> = missing.map(str::trim).collect();
+        format!(
+            "{:9} {kind} {}/{} {}\n",
+            self.dialect,
+            row.map_or(0, |row| row.1),
+            row.map_or(0, |row| row.2),
+            if missing.is_empty() { String::new() } else { format!("not reached: {}", missing.join(", ")) }
+        )
+    }
+}
+
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:9}", self.dialect)?;
@@ -80,7 +108,7 @@ impl fmt::Display for Report {
             write!(f, " {what} {own}/{all}")?;
         }
         writeln!(f, " rules {}", self.rules)?;
-        for missing in self.missing.iter().take(20) {
+        for missing in self.missing.iter().take(3) {
             writeln!(f, "          not reached: {missing}")?;
         }
         Ok(())

@@ -1,9 +1,9 @@
 //! Decoder and rules against the generator alone: no module runs here, so whatever the manual lets one say is said.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use atscope::check::Rule;
-use atscope::generate::{Known, Script, Values, Writer};
+use atscope::generate::{Bag, Known, Script, Values, Writer};
 use fastrand::Rng;
 
 use super::common::{self, Complaints, decode, differs};
@@ -16,41 +16,30 @@ fn what_is_valid_draws_no_finding_and_reads_as_it_was_meant() {
     let mut complaints = Complaints::default();
     for catalog in common::catalogs() {
         let mut coverage = Coverage::default();
+        let (mut planned, mut unplanned) = (BTreeSet::new(), BTreeSet::new());
         let mut rng = Rng::with_seed(common::seed());
         for generator in common::generators(&catalog) {
-            for target in generator.targets() {
+            for target in generator.targets().iter().copied() {
                 for how in HOWS {
                     let Some(invocation) = generator.command(target, how, &mut rng) else {
-                        if how == Values::Any {
-                            complaints.enter(format!("{}: no valid {}", catalog.name, generator.describe(target)));
-                        }
+                        // A shape without the parameters that a relation wants is never valid.
                         continue;
                     };
                     let mut known = Known::boot(&catalog);
                     let Some(plan) = generator.plan(&invocation, &mut known, &mut rng) else {
-                        if how == Values::Any {
-                            let line = String::from_utf8_lossy(&invocation.line).into_owned();
-                            complaints.enter(format!("{}: no plan for {} ({line})", catalog.name, generator.describe(target)));
-                        }
+                        unplanned.insert(generator.describe(target));
                         continue;
                     };
+                    planned.insert(generator.describe(target));
                     coverage.forms.insert((target.command, target.form));
-                    coverage.shapes.insert((target.command, target.form, target.shape));
+                    coverage.shapes.insert(target);
                     for answer in generator.answers(&invocation) {
                         let mut writer = Writer::new(&generator, &mut rng);
                         writer.steps(&plan);
                         writer.command(&invocation, &answer);
                         let script = writer.script;
                         let record = decode(&catalog, &script, 1 << 20);
-                        for event in &record.events {
-                            let kind = match event.kind {
-                                "response" => "responses",
-                                "urc" => "URCs",
-                                "final" => "results",
-                                _ => "other lines",
-                            };
-                            coverage.lines.insert((kind, event.name.clone()));
-                        }
+                        coverage.enter(&record);
                         let wrong = differs(&record, &script.expected);
                         if wrong.is_some() || !record.rules().is_empty() {
                             complaints.enter(told(&generator.describe(target), &script, &record, wrong));
@@ -58,6 +47,9 @@ fn what_is_valid_draws_no_finding_and_reads_as_it_was_meant() {
                     }
                 }
             }
+        }
+        for never in unplanned.difference(&planned) {
+            complaints.enter(format!("{}: no way to the state that {never} needs", catalog.name));
         }
         println!("{}", coverage.report(&catalog));
         let report = coverage.report(&catalog);
@@ -97,7 +89,7 @@ fn each_violation_draws_its_rule_and_no_other() {
         let generator = atscope::generate::Generator::new(catalog.clone());
         let mut violations = generator.strangers();
         violations.extend(generator.unsupported(&mut rng));
-        for target in generator.targets() {
+        for target in generator.targets().iter().copied() {
             violations.extend(generator.violations(target, &mut rng));
         }
         let mut counts: BTreeMap<Rule, usize> = BTreeMap::new();
@@ -106,7 +98,8 @@ fn each_violation_draws_its_rule_and_no_other() {
             let script = generator.play(violation, &mut rng);
             let record = decode(&catalog, &script, 1 << 20);
             if record.rules() != [violation.rule] {
-                let what = format!("{} {}: {}", violation.rule.name(), violation.what, generator.describe(violation.target));
+                let what =
+                    format!("{} {}: {}", violation.rule.name(), violation.what, generator.describe(violation.target));
                 complaints.enter(told(&what, &script, &record, None));
             }
         }
@@ -114,4 +107,76 @@ fn each_violation_draws_its_rule_and_no_other() {
         println!("{}: {}", catalog.name, counts.join(", "));
     }
     complaints.assert_none("violations are judged otherwise");
+}
+
+#[test]
+fn each_fault_draws_its_rule_and_no_other() {
+    let mut complaints = Complaints::default();
+    for catalog in common::catalogs() {
+        let mut rng = Rng::with_seed(common::seed());
+        let generator = atscope::generate::Generator::new(catalog.clone());
+        let mut faults = generator.loose_faults(&mut rng);
+        for target in generator.targets().iter().copied() {
+            if let Some(invocation) = generator.command(target, Values::Any, &mut rng) {
+                faults.extend(generator.faults(&invocation, &mut rng));
+            }
+        }
+        let mut counts: BTreeMap<Rule, usize> = BTreeMap::new();
+        for fault in &faults {
+            *counts.entry(fault.rule).or_default() += 1;
+            let record = decode(&catalog, &fault.script, 1 << 20);
+            let mut rules: Vec<Rule> = record.findings.iter().map(|finding| finding.rule).collect();
+            // The host's own CR alone.
+            rules.retain(|rule| *rule != Rule::LineEnding || fault.rule == Rule::LineEnding);
+            if !rules.contains(&fault.rule)
+                || rules.iter().any(|rule| *rule != fault.rule && !fault.also.contains(rule))
+            {
+                complaints.enter(told(
+                    &format!("{} : {}", fault.rule.name(), fault.what),
+                    &fault.script,
+                    &record,
+                    None,
+                ));
+            }
+        }
+        let counts: Vec<String> = counts.iter().map(|(rule, count)| format!("{} {count}", rule.name())).collect();
+        println!("{}: {}", catalog.name, counts.join(", "));
+    }
+    complaints.assert_none("faults are judged otherwise");
+}
+
+#[test]
+fn each_unsolicited_line_is_read_by_its_name_and_draws_no_finding() {
+    let mut complaints = Complaints::default();
+    for catalog in common::catalogs() {
+        let mut rng = Rng::with_seed(common::seed());
+        let mut coverage = Coverage::default();
+        for generator in common::generators(&catalog) {
+            for at in generator.urcs(false) {
+                for how in HOWS {
+                    let Some(bag) = generator.line_values(at, &Bag::new(), how, &mut rng) else { continue };
+                    let mut writer = Writer::new(&generator, &mut rng);
+                    if !writer.may_say(at, &bag) {
+                        continue;
+                    }
+                    if catalog.command(b"").is_some() {
+                        let exchange = writer.give(b"AT");
+                        writer.expect("command", "", Some(exchange));
+                        writer.expect("echo", "", Some(exchange));
+                        writer.result("OK", exchange);
+                    }
+                    writer.line(at, &bag);
+                    let script = writer.script;
+                    let record = decode(&catalog, &script, 3);
+                    coverage.enter(&record);
+                    let wrong = differs(&record, &script.expected);
+                    if wrong.is_some() || !record.rules().is_empty() {
+                        complaints.enter(told(&catalog.lines[at as usize].text, &script, &record, wrong));
+                    }
+                }
+            }
+        }
+        print!("{}", coverage.report(&catalog).of("URCs"));
+    }
+    complaints.assert_none("lines are read otherwise");
 }

@@ -10,3 +10,11 @@
 mod common;
 mod coverage;
 mod decoder;
+#[cfg(feature = "simulate")]
+mod machine;
+#[cfg(feature = "simulate")]
+mod module;
+#[cfg(feature = "simulate")]
+mod mutation;
+#[cfg(feature = "simulate")]
+mod rig;

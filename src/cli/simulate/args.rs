@@ -26,12 +26,14 @@ pub struct Simulate {
 }
 
 const AFTER: &str = "\
-Without --listen and --stdio the module is on a pseudo-terminal of its own (Unix). The first line on standard output is its path, or the
-address; with --stdio the module itself is on standard input and output. On a pseudo-terminal it is powered when the line is opened first, and stays
-on from then; on TCP each connection has a module of its own, powered when it connects. What the host sends while the module
-boots is lost, as with a real one: --booted has it up from the start (with --stdio the input waits for it).
+Without --listen and --stdio the module is on a pseudo-terminal of its own (Unix). The first line on standard output is its path, \
+or the address; with --stdio the module itself is on standard input and output.
 
-Ctrl-C ends it, with status 130.
+On a pseudo-terminal the module is powered when the line is opened first, and stays on from then; on TCP each connection has a module \
+of its own, powered when it connects. What the host sends while it boots is lost, as with a real one: --booted has it up \
+from the start. With --stdio the input waits for it.
+
+Ctrl-C ends it with status 130, SIGTERM with 143; the recording is whole and the link gone.
 
 Examples:
   atscope simulate -d esp-at --link /tmp/modem --monitor

@@ -32,7 +32,7 @@ use super::out::{Out, Voice, harmless};
 use crate::Time;
 
 /// Bytes that are read at once.
-const PIECE: usize = 16 * 1024;
+const PIECE: usize = 4096;
 
 /// Runs a module until its host, or the user, has had enough.
 pub(super) fn simulate(args: &Simulate, config: &Config, out: &mut Out) -> Result<u8, Failure> {

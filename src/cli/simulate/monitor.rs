@@ -6,8 +6,8 @@ use crate::catalog::Catalog;
 use crate::check::{Analyzer, Finding, Options, Sink};
 use crate::cli::levels::Levels;
 use crate::cli::out::Voice;
-use crate::report::text::{self, Shape, Text};
 use crate::report::Totals;
+use crate::report::text::{self, Shape, Text};
 use crate::session::Event;
 use crate::{Sender, Time};
 
@@ -44,7 +44,8 @@ impl Monitor {
     /// Of the line of that name; with a number where there are several.
     pub(super) fn new(look: &Look, line: &str, number: Option<u32>) -> Self {
         let options = Options { model: look.model.clone(), from_boot: true, ..Options::default() };
-        let shown = text::Options { style: look.voice.style(COLUMNS), shape: Shape::Auto, limit: PAYLOAD, inline: true };
+        let shown =
+            text::Options { style: look.voice.style(COLUMNS), shape: Shape::Auto, limit: PAYLOAD, inline: true };
         let text = Text::new(line, number, shown);
         let view = View { text, levels: look.levels.clone(), findings: [0; 3], out: Vec::new() };
         Self { look: look.clone(), analyzer: Analyzer::new(Arc::clone(&look.catalog), options), view }

@@ -6,7 +6,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -41,7 +41,8 @@ pub(super) struct Pty {
 impl Pty {
     /// Opens one.
     pub(super) fn open() -> Result<Self, Failure> {
-        let said = |what: &str, error: &dyn std::fmt::Display| Failure::Said(format!("no pseudo-terminal: {what}: {error}"));
+        let said =
+            |what: &str, error: &dyn std::fmt::Display| Failure::Said(format!("no pseudo-terminal: {what}: {error}"));
         let system = |what: &'static str| move |error: Errno| said(what, &io::Error::from(error));
         let master: OwnedFd = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).map_err(system("cannot open one"))?;
         grantpt(&master).map_err(system("it is not granted"))?;
@@ -67,7 +68,8 @@ impl Pty {
     /// Starts the threads that read and write it.
     pub(super) fn serve(&self, mailbox: &Arc<Mailbox>, outbox: &Arc<Outbox>) {
         let (master, own) = (Arc::clone(&self.master), Arc::clone(mailbox));
-        std::thread::spawn(move || read(&master, &own));
+        let path = self.path.clone();
+        std::thread::spawn(move || read(&master, &path, &own));
         let (master, own) = (Arc::clone(&self.master), Arc::clone(outbox));
         std::thread::spawn(move || {
             // Nobody has it open: what is said is lost.
@@ -83,15 +85,13 @@ fn open_slave(path: &Path) -> io::Result<File> {
 }
 
 /// Reads what the host writes, and tells when the line is opened and closed.
-fn read(master: &File, mailbox: &Mailbox) {
+fn read(master: &File, path: &Path, mailbox: &Mailbox) {
     let mut piece = vec![0; PIECE];
     let mut open = false;
     loop {
         let (readable, hung_up) = look(master, open);
         if readable || !hung_up {
             if !open {
-                // What nobody read before is not for whoever opens it now.
-                let _ = tcflush(master.as_fd(), QueueSelector::OFlush);
                 open = true;
                 if !mailbox.push(Incoming::Opened) {
                     return;
@@ -99,6 +99,10 @@ fn read(master: &File, mailbox: &Mailbox) {
             }
         } else if open {
             open = false;
+            // What was not read is not for whoever opens it next. The terminal gives it up on that end alone.
+            if let Ok(slave) = open_slave(path) {
+                let _ = tcflush(&slave, QueueSelector::IFlush);
+            }
             if !mailbox.push(Incoming::Closed) {
                 return;
             }
@@ -157,10 +161,13 @@ impl Link {
             }
             Ok(_) => {
                 let points = fs::read_link(path).unwrap_or_default();
-                let is_terminal = ["/dev/pts/", "/dev/tty"].iter().any(|start| points.to_string_lossy().starts_with(start));
+                let is_terminal =
+                    ["/dev/pts/", "/dev/tty"].iter().any(|start| points.to_string_lossy().starts_with(start));
                 if !is_terminal && path.exists() {
                     let points = points.display();
-                    return Err(said(format!("is a symbolic link to {points}, and not to a terminal; it is left alone")));
+                    return Err(said(format!(
+                        "is a symbolic link to {points}, and not to a terminal; it is left alone"
+                    )));
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::capture::{self, CaptureError, Chunk, Format, MAX_CHUNK, Meta, Writer};
+use crate::cli::convert::of_name;
 use crate::cli::failure::Failure;
 use crate::{Sender, Time};
 
@@ -18,26 +19,20 @@ pub(super) struct Recording {
     path: PathBuf,
     format: Format,
     headers: Vec<(String, String)>,
+    /// It tells the time of the day.
+    dated: bool,
 }
 
 impl Recording {
     /// Of that name, whose end tells the format.
-    pub(super) fn new(path: &Path, headers: Vec<(String, String)>) -> Result<Self, Failure> {
-        let end = path.extension().and_then(|end| end.to_str()).unwrap_or_default().to_ascii_lowercase();
-        let format = match end.as_str() {
-            "at" | "txt" => Format::Transcript,
-            "pcap" | "cap" => Format::Pcap,
-            "pcapng" | "ntar" => Format::Pcapng,
-            "sr" => Format::Sigrok,
-            "vcd" => Format::Vcd,
-            _ => {
-                return Err(Failure::Said(format!(
-                    "{}: the name does not tell the format; end it with .at, .pcap, .pcapng, .sr or .vcd",
-                    path.display()
-                )));
-            }
-        };
-        Ok(Self { path: path.to_owned(), format, headers })
+    pub(super) fn new(path: &Path, headers: Vec<(String, String)>, dated: bool) -> Result<Self, Failure> {
+        let format = of_name(path).ok_or_else(|| {
+            Failure::Said(format!(
+                "{}: the name does not tell the format; end it with .at, .pcap, .pcapng, .sr or .vcd",
+                path.display()
+            ))
+        })?;
+        Ok(Self { path: path.to_owned(), format, headers, dated })
     }
 
     /// Whether it can be read before its end.
@@ -89,7 +84,8 @@ pub(super) struct Track {
 impl Recorder {
     pub(super) fn new(recording: Recording) -> Result<Self, Failure> {
         // A file that cannot be written is told before anything is said.
-        File::create(&recording.path).map_err(|error| Failure::Said(format!("{}: {error}", recording.path.display())))?;
+        File::create(&recording.path)
+            .map_err(|error| Failure::Said(format!("{}: {error}", recording.path.display())))?;
         Ok(Self { recording, shared: Arc::default() })
     }
 
@@ -150,8 +146,7 @@ impl Open {
         let mut writer = writer.map_err(|error| failure(&path, &error))?;
         let mut meta = Meta::new(recording.format);
         meta.headers.clone_from(&recording.headers);
-        let epoch = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
-        meta.epoch = Some(nanos(epoch));
+        meta.epoch = recording.dated.then(|| nanos(SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default()));
         writer.start(&meta).map_err(|error| failure(&path, &error))?;
         let since = Instant::now();
         let mut open = Self { path, writer, out, since, last: Time::ZERO, failed: false, finished: false, fresh: true };

@@ -15,7 +15,7 @@ use crate::module::faults::Faults;
 use crate::{Sender, Time};
 
 /// Bytes that the module has not worked on yet: from here on the host is held up.
-const PENDING: usize = 32 * 1024;
+const PENDING: usize = 2048;
 
 /// Bytes on the wire from which on the module keeps what it has to say.
 const ON_THE_WIRE: usize = 256 * 1024;
@@ -95,6 +95,8 @@ pub(super) struct State {
     newest: Time,
     /// What is waiting to be heard, by lines (virtual clock).
     unheard: Vec<u8>,
+    /// What is through to the host, and in no recording yet.
+    ready: Vec<Vec<u8>>,
     lost: u64,
     lost_told: bool,
     overrun_told: bool,
@@ -241,7 +243,7 @@ impl Session {
         if self.module.lost() > 0 && !std::mem::replace(&mut self.state.overrun_told, true) {
             (self.tell)(Level::Warning, "the host sends more than the module takes in: that is lost");
         }
-        self.settle(false);
+        self.hand_over();
         moved
     }
 
@@ -269,14 +271,24 @@ impl Session {
             if let Some((time, bytes)) = &through.begins {
                 self.note(Sender::Module, *time, bytes);
             }
-            if !self.state.deaf && !self.outbox.put(&through.bytes) {
-                self.state.lost += through.bytes.len() as u64;
+            if !self.state.deaf {
+                self.state.ready.push(through.bytes);
+            }
+        }
+        moved
+    }
+
+    /// Hands to the host what is through; the recording has it before.
+    fn hand_over(&mut self) {
+        self.settle(false);
+        for bytes in self.state.ready.drain(..) {
+            if !self.outbox.put(&bytes) {
+                self.state.lost += bytes.len() as u64;
                 if !std::mem::replace(&mut self.state.lost_told, true) {
                     (self.tell)(Level::Warning, "the host does not read: what the module says is lost");
                 }
             }
         }
-        moved
     }
 
     /// When there is something to do, as far as is known.

@@ -50,10 +50,11 @@ impl Plan {
         let which = &args.which;
         let files: Vec<_> = which.catalog.iter().chain(&config.catalog).cloned().collect();
         let mut catalogs = Catalogs::new(&files)?;
-        let name = which.dialect.as_ref().or(config.dialect.as_ref()).filter(|name| *name != "auto").ok_or_else(|| {
-            let names = builtin_names().join(", ");
-            Failure::Said(format!("which module? say its dialect with -d: {names}, or the file of a catalog"))
-        })?;
+        let name =
+            which.dialect.as_ref().or(config.dialect.as_ref()).filter(|name| *name != "auto").ok_or_else(|| {
+                let names = builtin_names().join(", ");
+                Failure::Said(format!("which module? say its dialect with -d: {names}, or the file of a catalog"))
+            })?;
         let catalog = catalogs.named(name)?;
         let model = which.model.as_ref().or(config.model.as_ref());
         let model = model.map(|name| dialect::model(&catalog, name)).transpose()?;
@@ -92,10 +93,12 @@ impl Plan {
         plan.module(Box::new(Scripted::default()))?;
         plan.faults()?;
         if let Some(path) = &args.output.record {
-            let recording = Recording::new(path, headers)?;
+            let recording = Recording::new(path, headers, !args.line.virtual_clock)?;
             if !recording.is_kept() {
                 let name = path.display();
-                out.note(&format!("{name}: levels are whole only once the session has ended; .at and .pcapng are kept all along"));
+                out.note(&format!(
+                    "{name}: levels are whole only once the session has ended; .at and .pcapng are kept all along"
+                ));
             }
             plan.recorder = Some(Recorder::new(recording)?);
         }

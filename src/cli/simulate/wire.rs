@@ -113,7 +113,10 @@ mod tests {
         wire.put(Time::from_millis(5), b"ab".to_vec());
         wire.put(Time::from_millis(6), b"c".to_vec());
         wire.put(Time::from_millis(90), b"d".to_vec());
-        assert_eq!(all(&mut wire), [(15_000, 1, Some(5000)), (25_000, 1, None), (35_000, 1, Some(25_000)), (100_000, 1, Some(90_000))]);
+        assert_eq!(
+            all(&mut wire),
+            [(15_000, 1, Some(5000)), (25_000, 1, None), (35_000, 1, Some(25_000)), (100_000, 1, Some(90_000))]
+        );
         assert_eq!(wire.waiting(), 0);
     }
 

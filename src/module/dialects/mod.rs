@@ -1,5 +1,14 @@
 //! What commands really do, one place a dialect.
 
+mod cellular;
+mod esp;
+mod fibocom;
+mod http;
+mod pan1321;
+mod simcom;
+#[cfg(test)]
+mod tests;
+
 use super::dialect::Dialect;
 use crate::catalog::Catalog;
 
@@ -17,6 +26,11 @@ pub(super) fn of(catalog: &Catalog) -> Box<dyn Dialect> {
 
 fn known(name: &str) -> Option<Box<dyn Dialect>> {
     Some(match name {
+        "fibocom" => Box::new(fibocom::Fibocom::new()),
+        "generic" => Box::new(cellular::Generic::new()),
+        "pan1321" => Box::new(pan1321::Pan1321::new()),
+        "simcom" => Box::new(simcom::Simcom::new()),
+        "esp-at" => Box::new(esp::Esp::default()),
         _ => return None,
     })
 }

@@ -50,9 +50,8 @@ pub(super) fn bytes(kind: Kind, chunk: &mut Chunk, data: bool, count: usize, rng
     let old: Vec<u8> = struck.iter().filter_map(|&at| chunk.bytes.get(at)).copied().collect();
     match kind {
         Kind::Lose => {
-            for &at in struck.iter().rev() {
-                chunk.bytes.remove(at);
-            }
+            let mut at = 0..chunk.bytes.len();
+            chunk.bytes.retain(|_| at.next().is_none_or(|at| struck.binary_search(&at).is_err()));
             if data {
                 chunk.data -= count;
             }
@@ -127,14 +126,23 @@ pub(super) fn shape(chunk: &mut Chunk, rng: &mut Rng) -> Option<String> {
     })
 }
 
-/// Bytes as a ROM banner of 74880 baud looks at 115200: NULs, high bytes, and now and then a line end.
+/// Bytes as a ROM banner of 74880 baud looks at 115200: NULs, high bytes, now and then a letter or a line end. No line of it is text.
 pub(super) fn garbage(count: usize, rng: &mut Rng) -> Vec<u8> {
-    let byte = |rng: &mut Rng| match rng.u8(..16) {
-        0..=2 => 0,
-        3 => b'\r',
-        4 => b'\n',
-        5..=6 => *rng.choice(b"lnrst|~{").unwrap_or(&b'l'),
-        _ => rng.u8(0x80..),
-    };
-    (0..count).map(|_| byte(rng)).collect()
+    let mut bytes = Vec::with_capacity(count);
+    while bytes.len() < count {
+        let high = if rng.bool() { rng.u8(0x80..0xC0) } else { rng.u8(0xF8..) };
+        match rng.u8(..16) {
+            0..=2 => bytes.push(0),
+            3 => bytes.extend([b'\r', high]),
+            4 => bytes.extend([b'\n', high]),
+            5..=6 => bytes.extend([*rng.choice(b"lnrst|~{").unwrap_or(&b'l'), high]),
+            _ => bytes.push(high),
+        }
+    }
+    // It starts as it goes on.
+    if let Some(first) = bytes.first_mut() {
+        *first = 0xFC;
+    }
+    bytes.truncate(count);
+    bytes
 }

@@ -124,13 +124,11 @@ impl Faults {
                 break;
             }
             if work.is_at(own) && own.strikes(work.time, &newest) {
-                let before = self.told.len();
                 let time = work.time;
                 if let Some(what) = self.strike(own, &mut work, module) {
                     own.struck += 1;
                     self.tell(time, own.fault.kind, what);
                 }
-                debug_assert!(self.told.len() <= before + 1 || before >= super::TOLD);
             }
         }
         self.armed = armed;
@@ -286,11 +284,14 @@ impl Work {
         let mut added = added(own, self.time, module)?;
         let line = own.fault.kind != Kind::Garbage;
         let sides: &[Side] = match (self.said, line) {
+            // Data has no line end behind it, and would take the rest of the echo for its own.
+            (Said::Echo, true) if added.data > 0 => &[Side::Ahead],
             (Said::Echo, _) => &[Side::Ahead, Side::Inside],
             (_, true) => &[Side::Ahead, Side::Behind],
             (_, false) => &[Side::Ahead, Side::Behind, Side::Inside],
         };
-        let side = own.fault.side.or_else(|| own.rng.choice(sides).copied())?;
+        let side = own.fault.side.filter(|side| added.data == 0 || sides.contains(side));
+        let side = side.or_else(|| own.rng.choice(sides).copied())?;
         let words = match side {
             Side::Ahead => "ahead of",
             Side::Behind => "behind",
@@ -305,7 +306,9 @@ impl Work {
             }
             Side::Behind => self.pieces.insert(self.main + 1, added),
             Side::Inside => {
-                let at = cut(self.main()?, false, &mut own.rng)?;
+                // Of an echo, so much comes ahead that it is one.
+                let spared = if self.said == Said::Echo { 2 } else { 0 };
+                let at = cut(self.main()?, false, &mut own.rng)?.max(spared);
                 let behind = split(self.main()?, at);
                 self.pieces.splice(self.main + 1..=self.main, [added, behind]);
             }
@@ -317,20 +320,19 @@ impl Work {
     fn fragment(&mut self, mut size: impl FnMut() -> u64) -> usize {
         let mut cut = Vec::new();
         let mut delay = 0;
-        for mut piece in std::mem::take(&mut self.pieces) {
-            piece.time = piece.time.plus(Time::from_nanos(delay));
-            loop {
+        for piece in std::mem::take(&mut self.pieces) {
+            let data = damage::span(&piece, true);
+            let mut start = 0;
+            while start < piece.bytes.len() {
                 let size = usize::try_from(size().max(1)).unwrap_or(usize::MAX);
-                if size >= piece.bytes.len() {
-                    break;
-                }
-                let mut behind = split(&mut piece, size);
-                let took = BYTE.saturating_mul(size as u64);
-                behind.time = piece.time.plus(Time::from_nanos(took));
-                delay += took;
-                cut.push(std::mem::replace(&mut piece, behind));
+                let end = start.saturating_add(size).min(piece.bytes.len());
+                let bytes = piece.bytes.get(start..end).unwrap_or_default().to_vec();
+                let own = data.end.min(end).saturating_sub(data.start.max(start));
+                let time = piece.time.plus(Time::from_nanos(delay));
+                cut.push(Chunk { time, said: piece.said, bytes, data: own });
+                delay += BYTE * (end - start) as u64;
+                start = end;
             }
-            cut.push(piece);
         }
         self.pieces = cut;
         self.main = 0;

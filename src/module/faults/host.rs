@@ -27,6 +27,8 @@ pub(super) struct Host {
     held: Option<(Vec<u8>, bool)>,
     /// What was struck: the bytes as they were.
     hit: Vec<u8>,
+    /// The newest byte was CR: an LF behind it belongs to it.
+    after_cr: bool,
 }
 
 impl Faults {
@@ -38,6 +40,11 @@ impl Faults {
         let mut through = Vec::with_capacity(bytes.len());
         for &byte in bytes {
             let ends = b"\r\n".contains(&byte);
+            let rest_of_end = std::mem::replace(&mut self.host.after_cr, byte == b'\r') && byte == b'\n';
+            if self.host.at == 0 && rest_of_end {
+                through.push(byte);
+                continue;
+            }
             if self.host.at == 0 {
                 // What the module waits for is told by what it was given so far.
                 if !through.is_empty() {

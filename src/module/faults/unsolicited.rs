@@ -34,7 +34,8 @@ pub(super) fn line(core: &Core, newest: &[&str], rng: &mut Rng) -> Option<(Vec<u
 
 /// Whether a line of this name may be a command's result or answer as well: which one it is the open command decides.
 fn ends_something(catalog: &Catalog, line: &Line) -> bool {
-    catalog.lines.iter().any(|other| other.role == Role::Result && other.name.eq_ignore_ascii_case(&line.name))
+    let alike = catalog.line_index.find(line.name.as_bytes()).iter().filter_map(|at| catalog.lines.get(*at as usize));
+    alike.into_iter().any(|other| other.role == Role::Result)
 }
 
 fn filled(core: &Core, line: &Line, rng: &mut Rng) -> Option<(Vec<u8>, usize)> {
@@ -57,7 +58,11 @@ fn filled(core: &Core, line: &Line, rng: &mut Rng) -> Option<(Vec<u8>, usize)> {
     if line.when.as_ref().is_some_and(|when| when.expr.eval(&scope) != Some(true)) {
         return None;
     }
-    if !line.sets.iter().all(|effect| holds(&scope, effect)) || line.data.is_some() && !is_linked(&scope, line) {
+    // What it is read as may be another line of its name.
+    let alike = catalog.lines.iter().filter(|other| other.role == Role::Urc && other.name == line.name);
+    if !alike.flat_map(|other| &other.sets).all(|effect| holds(&scope, effect))
+        || line.data.is_some() && !is_linked(&scope, line)
+    {
         return None;
     }
     let mut bytes = Vec::new();
@@ -65,7 +70,11 @@ fn filled(core: &Core, line: &Line, rng: &mut Rng) -> Option<(Vec<u8>, usize)> {
     let data = given.data().map_or(0, <[u8]>::len);
     // As the module itself: no line end behind data that starts on the line.
     let on_line = line.starts_data();
-    Some((core.framed(Said::Urc, &bytes, !on_line), data))
+    let mut framed = core.framed(Said::Urc, &bytes, !on_line);
+    if on_line && !framed.starts_with(b"\r\n") {
+        framed.splice(..0, *b"\r\n");
+    }
+    Some((framed, data))
 }
 
 /// What a line's fields are; `None`: it takes any text.

@@ -125,7 +125,8 @@ fn parse(got: &[u8], method: &str, end: bool) -> Result<Option<HttpReply>, Failu
         .iter()
         .map(|header| (header.name.to_owned(), String::from_utf8_lossy(header.value).into_owned()))
         .collect();
-    let value = |name: &str| headers.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim());
+    let value =
+        |name: &str| headers.iter().find(|(own, _)| own.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim());
     let rest = got.get(head..).unwrap_or_default();
     if (100..200).contains(&status) && status != 101 {
         // What comes ahead of the answer.

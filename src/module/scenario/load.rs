@@ -157,7 +157,7 @@ fn within(list: &str, at: usize, name: &str) -> Vec<Step> {
 }
 
 /// Words of [`super::super::world::Failure`].
-pub(in super::super) const FAILURES: [&str; 6] = ["dns", "refused", "timeout", "tls", "no-network", "broken"];
+const FAILURES: [&str; 6] = ["dns", "refused", "timeout", "tls", "no-network", "broken"];
 
 fn check(scenario: &Scenario) -> Result<(), Wrong> {
     let unless = |holds: bool, path: Vec<Step>, message: &str| match holds {

@@ -60,11 +60,14 @@ pub(super) fn code(core: &Core, refusal: &Refusal) -> Option<Item> {
     }
     if refusal.rule == Rule::WrongState {
         let state = core.int("mqtt.state").unwrap_or_default();
-        return named(core, match (&*refusal.command, state) {
-            (_, 0) => "AT_MQTT_NO_CONFIGURED",
-            ("+MQTTCONN" | "+MQTTCONNCFG", 4..) => "AT_MQTT_ALREADY_CONNECTED",
-            _ => "AT_MQTT_NOT_IN_CONFIGURED_STATE",
-        });
+        return named(
+            core,
+            match (&*refusal.command, state) {
+                (_, 0) => "AT_MQTT_NO_CONFIGURED",
+                ("+MQTTCONN" | "+MQTTCONNCFG", 4..) => "AT_MQTT_ALREADY_CONNECTED",
+                _ => "AT_MQTT_NOT_IN_CONFIGURED_STATE",
+            },
+        );
     }
     let called = MQTT.iter().find(|(param, _)| *param == &*refusal.param).map(|(_, called)| *called);
     let wanted = |end: &str| called.and_then(|called| named(core, &format!("AT_MQTT_{called}_{end}")));

@@ -14,7 +14,9 @@ pub(super) fn command(core: &mut Core, call: &Call) -> Option<Outcome> {
     match (&*call.name, call.form) {
         ("+CIPETH", Form::Read) => {
             let set = core.memory.rows(call.command).first().cloned().unwrap_or_default();
-            let text = |name: &str| set.get(name).map_or(NONE.to_owned(), |item| String::from_utf8_lossy(&item.text()).into_owned());
+            let text = |name: &str| {
+                set.get(name).map_or(NONE.to_owned(), |item| String::from_utf8_lossy(&item.text()).into_owned())
+            };
             let all = Address { ip: text("ip"), gateway: text("gateway"), netmask: text("netmask") };
             for (name, value) in [("ip", &all.ip), ("gateway", &all.gateway), ("netmask", &all.netmask)] {
                 answer(core, call, &Bag::new().with(name, value.as_str()));

@@ -33,6 +33,9 @@ const PARTITIONS: &[Partition] = &[
 /// Bytes of the file system.
 const VOLUME: usize = 1 << 20;
 
+/// Most files of the file system.
+const FILES: usize = 256;
+
 /// Most bytes of one answer; a longer read is refused.
 const READ: usize = 1 << 16;
 
@@ -101,7 +104,7 @@ impl Esp {
             _ if len > READ => return None,
             _ => {
                 let data = part.to_vec();
-                core.respond(call, "+SYSFLASH", &bag([("length", len.into())]).with("data", Item::Raw(data.clone())).with_data(data));
+                core.respond(call, "+SYSFLASH", &Bag::new().with_data(data));
             }
         }
         Some(Outcome::Ok)
@@ -120,7 +123,8 @@ impl Esp {
                 let (from, len) = span(call)?;
                 let end = from.checked_add(len)?;
                 let have = files.get(&name).map_or(0, Vec::len);
-                return (end.saturating_sub(have) <= free).then_some(Outcome::Data);
+                let room = files.contains_key(&name) || files.len() < FILES;
+                return (room && end.saturating_sub(have) <= free).then_some(Outcome::Data);
             }
             2 => {
                 let (from, len) = span(call)?;

@@ -30,7 +30,7 @@ impl Esp {
         let opt = call.int("opt").and_then(|opt| usize::try_from(opt).ok()).unwrap_or(2);
         let kind = call.int("content-type").and_then(|kind| usize::try_from(kind).ok()).unwrap_or_default();
         let (host, path) = (call.string("host"), call.string("path"));
-        // Host and path win over those of the URL (§10.1); without a URL they are all there is.
+        // Without a URL, host and path are all there is (§10.1).
         let url = match call.string("url") {
             url if url.is_empty() => {
                 let scheme = if call.int("transport_type") == Some(2) { "https" } else { "http" };
@@ -66,7 +66,12 @@ impl Esp {
             return self.finish(core, Outcome::Error(code));
         }
         let text = match head {
-            true => reply.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect::<String>().into_bytes(),
+            true => reply
+                .headers
+                .iter()
+                .map(|(name, value)| format!("{name}: {value}\r\n"))
+                .collect::<String>()
+                .into_bytes(),
             false => reply.body.clone(),
         };
         for piece in text.chunks(PIECE) {

@@ -51,7 +51,9 @@ impl Esp {
         let fails = match &ap {
             Some(ap) if self.station.out_of_reach || ap.fails.is_some() => Some(TIMEOUT),
             // EAP-TLS has no password.
-            Some(ap) if call.int("method") != Some(0) && !ap.password.is_empty() && ap.password != password => Some(TIMEOUT),
+            Some(ap) if call.int("method") != Some(0) && !ap.password.is_empty() && ap.password != password => {
+                Some(TIMEOUT)
+            }
             Some(_) => None,
             None => Some(TIMEOUT),
         };
@@ -62,7 +64,8 @@ impl Esp {
 
     /// On power-up (§3.11).
     pub(super) fn join_by_itself(&mut self, core: &mut Core) {
-        let wanted = setting(core, "+CWAUTOCONN", "enable").unwrap_or(1) == 1 && matches!(core.int("wifi.mode"), Some(1 | 3));
+        let wanted =
+            setting(core, "+CWAUTOCONN", "enable").unwrap_or(1) == 1 && matches!(core.int("wifi.mode"), Some(1 | 3));
         if wanted && !self.nvs.station.ssid.is_empty() {
             self.join_saved(core);
         }
@@ -84,7 +87,9 @@ impl Esp {
     pub(super) fn smart(&mut self, core: &mut Core) {
         let smart = core.int("smartconfig") == Some(1);
         let around = core.world.scenario().access_points.iter();
-        let ap = around.filter(|ap| !matches!(encryption(ap), 1 | ENTERPRISE) && ap.fails.is_none()).max_by_key(|ap| ap.rssi);
+        let ap = around
+            .filter(|ap| !matches!(encryption(ap), 1 | ENTERPRISE) && ap.fails.is_none())
+            .max_by_key(|ap| ap.rssi);
         let Some(ap) = ap.cloned().filter(|_| !self.station.out_of_reach) else { return };
         if smart {
             if real(core) {
@@ -183,8 +188,8 @@ impl Esp {
         self.finish(core, outcome);
     }
 
-    /// Leaves the access point that another one is joined in place of.
-    fn drop_ap(&mut self, core: &mut Core) {
+    /// Leaves the access point, and says so: another one is joined, or none.
+    pub(super) fn drop_ap(&mut self, core: &mut Core) {
         if self.station.joined() {
             self.leave_ap(core);
             core.urc("WIFI DISCONNECT", &Bag::new());
@@ -200,6 +205,7 @@ impl Esp {
         core.set("wifi.connected", 0);
         core.set("wifi.ip", 0);
         self.links_lost(core);
+        self.mqtt_lost(core);
     }
 
     /// What a scenario lets happen.
@@ -210,13 +216,18 @@ impl Esp {
                 if self.station.joined() {
                     self.leave_ap(core);
                     core.urc("WIFI DISCONNECT", &Bag::new());
-                    self.mqtt_lost(core);
                 }
             }
+            "network lost" => self.offline = true,
+            "network back" => self.offline = false,
             "wifi back" => {
                 self.station.out_of_reach = false;
                 let again = setting(core, "+CWJAP", "reconn").unwrap_or(1) != 0;
-                if again && !self.station.joined() && matches!(core.int("wifi.mode"), Some(1 | 3)) && !self.nvs.station.ssid.is_empty() {
+                if again
+                    && !self.station.joined()
+                    && matches!(core.int("wifi.mode"), Some(1 | 3))
+                    && !self.nvs.station.ssid.is_empty()
+                {
                     self.join_saved(core);
                 }
             }

@@ -6,8 +6,7 @@ use super::super::super::core::{Call, Core};
 use super::super::super::dialect::Outcome;
 use super::super::super::world::{Endpoint, Failure, Id, Transport};
 use super::receive::Buffer;
-use super::system::setting;
-use super::{Esp, Firmware, Through, address, answer, bag, firmware, is_set, real, tick};
+use super::{Esp, Firmware, Through, address, answer, bag, firmware, is_set, real};
 use crate::Time;
 use crate::generate::{Bag, Item};
 use crate::session::Form;
@@ -25,7 +24,7 @@ pub(super) struct Links {
     pub(super) sending: Option<Id>,
     pub(super) server: Option<super::server::Server>,
     /// Some link was open and is closed.
-    ended: bool,
+    pub(super) ended: bool,
     /// The connection of passthrough mode is gone, and tried again.
     pub(super) broken: bool,
 }
@@ -52,15 +51,18 @@ pub(super) struct Link {
 /// The link of `AT+SAVETRANSLINK`.
 #[derive(Clone)]
 pub(super) struct Translink {
-    host: String,
-    port: u16,
-    transport: Transport,
-    local: Option<u16>,
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) transport: Transport,
+    pub(super) local: Option<u16>,
 }
 
 impl Links {
     pub(super) fn by_id(&mut self, id: Id) -> Option<(usize, &mut Link)> {
-        self.all.iter_mut().enumerate().find_map(|(at, link)| link.as_mut().filter(|link| link.id == id).map(|link| (at, link)))
+        self.all
+            .iter_mut()
+            .enumerate()
+            .find_map(|(at, link)| link.as_mut().filter(|link| link.id == id).map(|link| (at, link)))
     }
 
     /// The link of a number, where it is open.
@@ -197,11 +199,10 @@ impl Esp {
 
     /// Whether there is a way to a host: through the access point, or in the SoftAP's own network.
     pub(super) fn reaches(&self, core: &Core, host: &str) -> bool {
-        core.int("wifi.ip") == Some(1)
-            || matches!(core.int("wifi.mode"), Some(2 | 3)) && self.nvs.softap.reaches(host)
+        core.int("wifi.ip") == Some(1) || matches!(core.int("wifi.mode"), Some(2 | 3)) && self.nvs.softap.reaches(host)
     }
 
-    fn connect(&mut self, core: &mut Core, at: usize, local: Option<u16>) {
+    pub(super) fn connect(&mut self, core: &mut Core, at: usize, local: Option<u16>) {
         if let Some(Some(link)) = self.links.all.get(at) {
             let to = Endpoint {
                 transport: link.transport,
@@ -317,7 +318,7 @@ impl Esp {
     }
 
     /// `CLOSED`, as an answer to a command or by itself.
-    fn tell_closed(&self, core: &mut Core, at: usize, call: Option<&Call>) {
+    pub(super) fn tell_closed(&self, core: &mut Core, at: usize, call: Option<&Call>) {
         let row = if core.int("cip.mux") == Some(1) { bag([("link ID", Item::from(at))]) } else { Bag::new() };
         match call {
             Some(call) => core.respond(call, "CLOSED", &row),
@@ -367,7 +368,12 @@ impl Esp {
     /// The access point is gone: the links through it are dead, without a word. Those of the SoftAP stay.
     pub(super) fn links_lost(&mut self, core: &mut Core) {
         for at in 0..LINKS {
-            let dead = self.links.all.get(at).and_then(Option::as_ref).is_some_and(|link| !self.nvs.softap.reaches(&link.address));
+            let dead = self
+                .links
+                .all
+                .get(at)
+                .and_then(Option::as_ref)
+                .is_some_and(|link| !self.nvs.softap.reaches(&link.address));
             if dead {
                 self.forget_link(core, at);
             }
@@ -389,117 +395,6 @@ impl Esp {
         if let Some(server) = self.links.server.take() {
             core.world.unlisten(now, server.port);
         }
-    }
-
-    fn tell_status(&mut self, core: &mut Core, call: &Call) {
-        let any = self.links.all.iter().flatten().any(|link| link.open);
-        let status = match core.int("wifi.mode") {
-            Some(0 | 2) if !any => 0,
-            _ if any => 3,
-            _ if core.int("wifi.ip") != Some(1) => 5,
-            _ if self.links.ended => 4,
-            _ => 2,
-        };
-        core.respond(call, "STATUS", &bag([("stat", status.into())]));
-        for (at, link) in self.links.all.clone().iter().enumerate() {
-            let Some(link) = link.as_ref().filter(|link| link.open) else { continue };
-            let row = bag([
-                ("link ID", at.into()),
-                ("type", type_of(link.transport).into()),
-                ("remote IP", link.address.as_str().into()),
-                ("remote port", link.port.into()),
-                ("local port", link.local.into()),
-                ("tetype", i64::from(link.server).into()),
-            ]);
-            core.respond(call, "+CIPSTATUS", &row);
-        }
-    }
-
-    fn tell_addresses(&self, core: &mut Core, call: &Call) {
-        let mode = core.int("wifi.mode").unwrap_or_default();
-        let connected = core.int("wifi.ip") == Some(1);
-        let [station, softap, _] = self.nvs.station.macs.clone();
-        if mode & 2 == 2 {
-            let ip = self.nvs.softap.address().ip;
-            core.respond_like(call, "+CIFSR", "SoftAP IP", &bag([("SoftAP IP address", ip.into())]));
-            if real(core) {
-                core.respond_like(call, "+CIFSR", "APMAC", &bag([("mac", softap.into())]));
-            }
-        }
-        if mode & 1 == 1 && (connected || real(core)) {
-            let ip = if connected { self.station.address.ip.clone() } else { "0.0.0.0".to_owned() };
-            let row = bag([("Station IP address", ip.into())]);
-            core.respond_like(call, "+CIFSR", if real(core) { "STAIP," } else { "+CIFSR:<Station" }, &row);
-            if real(core) {
-                core.respond_like(call, "+CIFSR", "STAMAC", &bag([("mac", station.into())]));
-            }
-        }
-    }
-
-    // Passthrough mode
-
-    /// The connection of passthrough mode broke: it is tried again, until `+++`.
-    fn try_again(&mut self, core: &mut Core) {
-        if let Some(Some(link)) = self.links.all.get_mut(0) {
-            link.open = false;
-        }
-        self.links.broken = true;
-        let interval = setting(core, "+CIPRECONNINTV", "interval").unwrap_or(1);
-        core.timer(u64::try_from(interval).unwrap_or(1) * 100, (tick::RECONNECT, 0));
-    }
-
-    pub(super) fn reconnect(&mut self, core: &mut Core) {
-        if self.through != Through::Link || !self.links.broken {
-            return;
-        }
-        let id = core.id();
-        if let Some(Some(link)) = self.links.all.get_mut(0) {
-            link.id = id;
-            self.connect(core, 0, None);
-        }
-    }
-
-    /// `+++` ended passthrough mode: the connection may be gone meanwhile.
-    pub(super) fn through_ended(&mut self, core: &mut Core) {
-        if std::mem::take(&mut self.links.broken) {
-            self.forget_link(core, 0);
-            self.tell_closed(core, 0, None);
-        }
-    }
-
-    /// `AT+SAVETRANSLINK`: passthrough begins once the network is there.
-    pub(super) fn translink_soon(&mut self, core: &mut Core) {
-        if self.nvs.translink.is_some() && self.through == Through::Off && self.links.all.iter().all(Option::is_none) {
-            core.later(20, (tick::TRANSLINK, 0));
-        }
-    }
-
-    pub(super) fn translink(&mut self, core: &mut Core) {
-        let Some(saved) = self.nvs.translink.clone().filter(|_| self.pending.is_none()) else { return };
-        let id = core.id();
-        if let Some(slot) = self.links.all.get_mut(0) {
-            *slot = Some(Link {
-                id,
-                open: false,
-                transport: saved.transport,
-                address: saved.host.clone(),
-                host: saved.host,
-                port: saved.port,
-                local: saved.local.unwrap_or_else(|| core.rng.u16(49_152..)),
-                server: false,
-                mode: 0,
-                changed: false,
-                used: core.now(),
-                buffer: Buffer::default(),
-            });
-        }
-        core.set("cip.mode", 1);
-        core.set("passthrough", 1);
-        core.set_at("link", 0, 1);
-        core.set_word("linktype", 0, type_of(saved.transport));
-        self.through = Through::Link;
-        core.online();
-        self.connect(core, 0, saved.local);
     }
 }
 

@@ -21,9 +21,11 @@ mod receive;
 mod server;
 mod softap;
 mod station;
+mod status;
 mod system;
 #[cfg(test)]
 mod tests;
+mod through;
 mod transmit;
 
 use std::sync::Arc;
@@ -99,6 +101,8 @@ pub(super) struct Esp {
     through: Through,
     /// `AT+RESTORE`: the next start finds the flash as it was sold.
     factory: bool,
+    /// What is behind the access point is gone (`network lost`).
+    offline: bool,
     nvs: Nvs,
     flash: flash::Flash,
     station: station::Station,
@@ -180,6 +184,11 @@ impl Esp {
         Some(Outcome::Pending)
     }
 
+    /// Bonded devices: 0 BLE, 1 classic.
+    fn bonds(&self, kind: usize) -> Vec<String> {
+        self.nvs.bonded.get(kind).cloned().unwrap_or_default()
+    }
+
     /// Ends the command in work.
     fn finish(&mut self, core: &mut Core, outcome: Outcome) {
         core.busy = None;
@@ -194,7 +203,8 @@ impl Dialect for Esp {
         self.leave_world(core);
         let factory = factory || std::mem::take(&mut self.factory);
         let nvs = if factory { Nvs::default() } else { std::mem::take(&mut self.nvs) };
-        *self = Self { nvs, flash: std::mem::take(&mut self.flash), ..Self::default() };
+        let station = station::Station { out_of_reach: self.station.out_of_reach, ..station::Station::default() };
+        *self = Self { nvs, station, offline: self.offline, flash: std::mem::take(&mut self.flash), ..Self::default() };
         self.defaults(core, factory);
     }
 

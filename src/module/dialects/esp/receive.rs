@@ -76,7 +76,8 @@ impl Esp {
     fn read_data(&mut self, core: &mut Core, call: &Call) -> Outcome {
         let len = call.int("len").and_then(|len| usize::try_from(len).ok()).unwrap_or_default();
         let at = number(call);
-        let Some(link) = self.links.all.get_mut(at).and_then(Option::as_mut).filter(|link| !link.buffer.is_empty()) else {
+        let Some(link) = self.links.all.get_mut(at).and_then(Option::as_mut).filter(|link| !link.buffer.is_empty())
+        else {
             return Outcome::Error(None);
         };
         let from = link.buffer.from.clone();
@@ -141,7 +142,8 @@ mod tests {
         assert_eq!((stream.kept.len(), stream.blocked.len()), (KEPT, 8000 - KEPT));
         assert_eq!((datagrams.kept.len(), datagrams.blocked.len()), (KEPT, 0));
         assert_eq!(stream.read(2048).len(), 2048);
-        let rest: Vec<u8> = std::iter::from_fn(|| Some(stream.read(2048)).filter(|read| !read.is_empty())).flatten().collect();
+        let rest: Vec<u8> =
+            std::iter::from_fn(|| Some(stream.read(2048)).filter(|read| !read.is_empty())).flatten().collect();
         assert_eq!(rest.len(), 8000 - 2048);
         assert_eq!(rest.last(), Some(&7));
     }

@@ -110,8 +110,14 @@ impl Esp {
     fn new_limit(&mut self, core: &mut Core, seconds: i64) {
         let row = Bag::new().with("time", seconds);
         super::system::keep(core, "+CIPSTO", row);
-        let clients: Vec<(Id, Time)> =
-            self.links.all.iter().flatten().filter(|link| link.open && link.server).map(|link| (link.id, link.used)).collect();
+        let clients: Vec<(Id, Time)> = self
+            .links
+            .all
+            .iter()
+            .flatten()
+            .filter(|link| link.open && link.server)
+            .map(|link| (link.id, link.used))
+            .collect();
         for (id, used) in clients {
             core.cancel((tick::IDLE, id));
             let silent = millis(core.now()).saturating_sub(millis(used));

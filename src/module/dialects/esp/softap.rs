@@ -75,18 +75,20 @@ impl Esp {
             }
             ("+CWLIF", _) => {
                 for station in self.softap.stations.clone() {
-                    let row = bag([("ip addr", address_of(core, &station.ip)), ("mac", address_of(core, &station.mac))]);
+                    let row =
+                        bag([("ip addr", address_of(core, &station.ip)), ("mac", address_of(core, &station.mac))]);
                     answer(core, call, &row);
                 }
             }
             ("+CWQIF", form) => {
                 let mac = call.string("mac");
-                let goes = |station: &scenario::Station| form == Form::Execute || station.mac.eq_ignore_ascii_case(&mac);
+                let goes =
+                    |station: &scenario::Station| form == Form::Execute || station.mac.eq_ignore_ascii_case(&mac);
                 let (gone, stay) = std::mem::take(&mut self.softap.stations).into_iter().partition(goes);
                 self.softap.stations = stay;
-                let gone: Vec<scenario::Station> = gone;
-                for station in gone.into_iter().filter(|_| real(core)) {
-                    core.urc("+STA_DISCONNECTED", &bag([("mac", station.mac.as_str().into())]));
+                let gone: Vec<scenario::Station> = if real(core) { gone } else { Vec::new() };
+                for station in gone {
+                    core.urc("+STA_DISCONNECTED", &bag([("mac", station.mac.into())]));
                 }
             }
             ("+CWDHCPS", Form::Read) => {
@@ -116,7 +118,7 @@ impl Esp {
 
     /// The configuration, with what was not set as the chip has it.
     fn softap_row(&self) -> Bag {
-        let [_, mac, _] = &self.nvs.station.macs;
+        let [_, mac, ..] = &self.nvs.station.macs;
         let name: String = mac.split(':').skip(3).collect();
         let mut row = bag([
             ("ssid", format!("ESP_{}", name.to_uppercase()).into()),
@@ -155,7 +157,8 @@ impl Esp {
         let station = core.world.scenario().stations.get(usize::try_from(at).unwrap_or(usize::MAX)).cloned();
         let most = self.nvs.softap.config.get("max conn").and_then(Item::int).unwrap_or(MOST);
         let Some(station) = station.filter(|_| {
-            generation == self.softap.generation && i64::try_from(self.softap.stations.len()).is_ok_and(|len| len < most)
+            generation == self.softap.generation
+                && i64::try_from(self.softap.stations.len()).is_ok_and(|len| len < most)
         }) else {
             return;
         };

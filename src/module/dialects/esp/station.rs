@@ -5,7 +5,6 @@ use super::super::super::dialect::Outcome;
 use super::super::super::scenario::AccessPoint;
 use super::system::setting;
 use super::{Esp, Firmware, answer, bag, firmware, real, tick, unescaped};
-use crate::catalog::StateValue;
 use crate::generate::{Bag, Item};
 use crate::session::Form;
 
@@ -59,8 +58,8 @@ pub(super) struct Saved {
     /// Another address than DHCP's.
     pub(super) fixed: Option<Address>,
     pub(super) enterprise: Option<Bag>,
-    /// MAC addresses of station, SoftAP and Ethernet.
-    pub(super) macs: [String; 3],
+    /// MAC addresses of station, SoftAP, Bluetooth and Ethernet.
+    pub(super) macs: [String; 4],
 }
 
 impl Saved {
@@ -68,7 +67,7 @@ impl Saved {
     pub(super) fn addresses(&mut self, core: &mut Core) {
         let chip = core.rng.u32(..) & 0xFF_FFFC;
         let [_, high, mid, low] = chip.to_be_bytes();
-        for (at, (mac, key)) in self.macs.iter_mut().zip(["wifi.mac", "wifi.apmac", ""]).enumerate() {
+        for (at, (mac, key)) in self.macs.iter_mut().zip(["wifi.mac", "wifi.apmac", "", ""]).enumerate() {
             *mac = format!("24:0a:c4:{high:02x}:{mid:02x}:{:02x}", low + at as u8);
             core.set_word(key, 0, mac);
         }
@@ -195,9 +194,8 @@ impl Esp {
     fn set_mode(&mut self, core: &mut Core, mode: i64) {
         let before = core.int("wifi.mode").unwrap_or_default();
         core.set("wifi.mode", mode);
-        if mode & 1 == 0 && self.station.joined() {
-            self.leave_ap(core);
-            core.later(5, (tick::LEFT, 0));
+        if mode & 1 == 0 {
+            self.drop_ap(core);
         }
         match (before & 2, mode & 2) {
             (0, 2) => self.softap_up(core),
@@ -213,13 +211,15 @@ impl Esp {
             return;
         };
         let mut row = bag([
-            ("ssid", unescaped(&ap.ssid)),
+            ("ssid", ap.ssid.as_str().into()),
             ("bssid", ap.bssid.as_str().into()),
             ("channel", i64::from(ap.channel).into()),
             ("rssi", i64::from(ap.rssi).into()),
         ]);
         if firmware(core) == Firmware::Rtos2 {
-            for (name, value) in [("pci_en", 0), ("reconn_interval", 1), ("listen_interval", 3), ("scan_mode", 0), ("pmf", 1)] {
+            for (name, value) in
+                [("pci_en", 0), ("reconn_interval", 1), ("listen_interval", 3), ("scan_mode", 0), ("pmf", 1)]
+            {
                 row.set(name, value);
             }
         }
@@ -322,13 +322,4 @@ fn fields(core: &Core, ap: &AccessPoint, mask: i64) -> Vec<u8> {
     let shown = all.into_iter().enumerate().filter(|(bit, _)| mask >> bit & 1 == 1).map(|(_, field)| field);
     let shown = shown.collect::<Vec<_>>().join(",");
     if real(core) { format!("({shown})").into_bytes() } else { shown.into_bytes() }
-}
-
-/// A state key's word.
-pub(super) fn word(core: &Core, key: &str) -> Option<String> {
-    let at = core.catalog.states.iter().position(|spec| *spec.name == *key)?;
-    match core.state.get(u16::try_from(at).ok()?, 0)? {
-        StateValue::Word(word) => Some(word.to_string()),
-        StateValue::Int(_) => None,
-    }
 }

@@ -15,8 +15,14 @@ const SOLD: &[(&str, &[(&str, i64)])] = &[
     ("+RFPOWER", &[("wifi_power", 78), ("ble_adv_power", 0), ("ble_scan_power", 0), ("ble_conn_power", 0)]),
     ("+CIPSTO", &[("time", 180)]),
     ("+CIPSERVERMAXCONN", &[("num", 5)]),
-    ("+BLESCANPARAM", &[("scan_type", 0), ("own_addr_type", 0), ("filter_policy", 0), ("scan_interval", 100), ("scan_window", 50)]),
-    ("+BLEADVPARAM", &[("adv_int_min", 32), ("adv_int_max", 64), ("adv_type", 0), ("own_addr_type", 0), ("channel_map", 7)]),
+    (
+        "+BLESCANPARAM",
+        &[("scan_type", 0), ("own_addr_type", 0), ("filter_policy", 0), ("scan_interval", 100), ("scan_window", 50)],
+    ),
+    (
+        "+BLEADVPARAM",
+        &[("adv_int_min", 32), ("adv_int_max", 64), ("adv_type", 0), ("own_addr_type", 0), ("channel_map", 7)],
+    ),
     (
         "+BLESECPARAM",
         &[("auth_req", 0), ("iocap", 3), ("key_size", 16), ("init_key", 3), ("rsp_key", 3), ("auth_option", 0)],
@@ -25,7 +31,8 @@ const SOLD: &[(&str, &[(&str, i64)])] = &[
 ];
 
 /// 115200 baud, 8 data bits, 1 stop bit, no parity, no flow control.
-const UART: &[(&str, i64)] = &[("baudrate", 115_200), ("databits", 8), ("stopbits", 1), ("parity", 0), ("flow control", 0)];
+const UART: &[(&str, i64)] =
+    &[("baudrate", 115_200), ("databits", 8), ("stopbits", 1), ("parity", 0), ("flow control", 0)];
 
 impl Esp {
     pub(super) fn system_command(&mut self, core: &mut Core, call: &Call) -> Option<Outcome> {
@@ -47,7 +54,19 @@ impl Esp {
             }
             "+SYSRAM" => {
                 let free = core.rng.i64(140_000..150_000);
-                answer(core, call, &bag([("remaining RAM size", free.into()), ("minimum heap size", (free - 9000).into())]));
+                answer(
+                    core,
+                    call,
+                    &bag([("remaining RAM size", free.into()), ("minimum heap size", (free - 9000).into())]),
+                );
+            }
+            "+RFPOWER" if call.form == Form::Read => {
+                // Without Bluetooth there is one power only.
+                let alone = core.model_name() == "esp8266";
+                let row = rows(core, "+RFPOWER").first().cloned().unwrap_or_default();
+                let kept = row.iter().filter(|(name, _)| !alone || *name == "wifi_power");
+                let row = kept.fold(Bag::new(), |row, (name, item)| row.with(name.to_owned(), item.clone()));
+                core.respond(call, "+RFPOWER", &row);
             }
             "+SYSTIMESTAMP" if call.form == Form::Read => {
                 let now = self.net.clock(core);
@@ -91,7 +110,10 @@ impl Esp {
             }
         }
         if rows(core, "+BLEADVPARAM").first().is_some_and(|row| row.get("peer_addr").is_none()) {
-            let none = Bag::new().with("adv_filter_policy", 0).with("peer_addr_type", 0).with("peer_addr", "00:00:00:00:00:00");
+            let none = Bag::new()
+                .with("adv_filter_policy", 0)
+                .with("peer_addr_type", 0)
+                .with("peer_addr", "00:00:00:00:00:00");
             keep(core, "+BLEADVPARAM", none);
         }
         for (name, param, text) in [
@@ -104,10 +126,22 @@ impl Esp {
                 keep(core, name, Bag::new().with(param, text));
             }
         }
+        let [.., ethernet] = &self.nvs.station.macs;
+        if rows(core, "+CIPETHMAC").is_empty() {
+            keep(core, "+CIPETHMAC", Bag::new().with("mac", ethernet.as_str()));
+        }
         let uart = rows(core, "+UART_DEF").first().cloned().unwrap_or_default();
         keep(core, "+UART_CUR", uart);
         for key in [
-            "wifi.connected", "wifi.ip", "smartconfig", "cip.mode", "cip.server", "cip.dinfo", "sntp", "syslog", "passthrough",
+            "wifi.connected",
+            "wifi.ip",
+            "smartconfig",
+            "cip.mode",
+            "cip.server",
+            "cip.dinfo",
+            "sntp",
+            "syslog",
+            "passthrough",
         ] {
             core.set(key, 0);
         }
@@ -132,12 +166,22 @@ impl Esp {
 fn version(core: &mut Core, call: &Call) {
     // Versions of each generation; as the manual prints it, without what firmware prints ahead.
     let (at, sdk, compiled, bin) = match firmware(core) {
-        Firmware::NonOs => ("1.7.4.0(May 11 2020 19:13:04)", "3.0.4(9532ceb)", "May 27 2020 10:12:17", "Wroom 02):1.7.4"),
-        Firmware::Rtos1 => ("1.0.1.0(Jul 10 2018 12:04:51)", "v3.1-dev-1394", "Jul 10 2018 15:23:30", ""),
-        Firmware::Rtos2 if core.model_name() == "esp8266" => {
-            ("2.2.0.0(b097cdf - ESP8266 - Jun 17 2021 12:57:45)", "v3.4-22-g967752e2", "6800286):Aug  4 2021 17:34:05", "2.2.0(WROOM-02)")
+        Firmware::NonOs => {
+            ("1.7.4.0(May 11 2020 19:13:04)", "3.0.4(9532ceb)", "May 27 2020 10:12:17", "Wroom 02):1.7.4")
         }
-        Firmware::Rtos2 => ("2.1.0.0(883f7f2 - Jul 24 2020 11:50:07)", "v4.0.1-193-ge7ac221", "0ad6331):Jul 28 2020 02:47:21", "2.1.0(WROOM-32)"),
+        Firmware::Rtos1 => ("1.0.1.0(Jul 10 2018 12:04:51)", "v3.1-dev-1394", "Jul 10 2018 15:23:30", ""),
+        Firmware::Rtos2 if core.model_name() == "esp8266" => (
+            "2.2.0.0(b097cdf - ESP8266 - Jun 17 2021 12:57:45)",
+            "v3.4-22-g967752e2",
+            "6800286):Aug  4 2021 17:34:05",
+            "2.2.0(WROOM-02)",
+        ),
+        Firmware::Rtos2 => (
+            "2.1.0.0(883f7f2 - Jul 24 2020 11:50:07)",
+            "v4.0.1-193-ge7ac221",
+            "0ad6331):Jul 28 2020 02:47:21",
+            "2.1.0(WROOM-32)",
+        ),
         Firmware::Manual => ("2.0.0.0(b097cdf)", "v3.3-dev", "Dec 12 2019 02:33:32", ""),
     };
     let fact = |core: &Core, param: &str, text: &str| core.fact("+GMR", param).unwrap_or_else(|| Item::from(text));

@@ -1,0 +1,120 @@
+//! The arguments of `atscope fuzz`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum, ValueHint};
+
+/// `atscope fuzz`.
+#[derive(Debug, Subcommand)]
+pub enum Fuzz {
+    /// Reduce a corpus to the inputs that have something of their own in them
+    Cmin(Cmin),
+    /// Shrink an input that makes a command fail, and say what in it matters
+    Min(Min),
+    /// Mutate an input, or make one out of nothing: a filter for any fuzzer
+    Mutate(Mutate),
+}
+
+/// What inputs are and what they are held against.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Input")]
+pub struct Kind {
+    /// What inputs are [default: told by content]
+    #[arg(long, value_name = "FORM")]
+    pub form: Option<Form>,
+    /// Name of a built-in dialect, or file of a catalog [default: all]
+    #[arg(short, long, value_name = "DIALECT", value_hint = ValueHint::FilePath)]
+    pub dialect: Option<String>,
+    /// Product that the dialect's catalog knows
+    #[arg(short, long)]
+    pub model: Option<String>,
+}
+
+/// What an input is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// A transcript (.at)
+    At,
+    /// Both sides with chunks and times, in the binary form of `atscope::mutate::form`
+    Conversation,
+    /// What the module sends, byte for byte
+    Stream,
+}
+
+/// `atscope fuzz mutate`.
+#[derive(Debug, Args)]
+pub struct Mutate {
+    /// Inputs; `-`, the default, is standard input
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub files: Vec<PathBuf>,
+    /// What they are.
+    #[command(flatten)]
+    pub kind: Kind,
+    /// Where to write: a file, `-` for standard output (the default), or a folder for several
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::AnyPath, conflicts_with = "in_place")]
+    pub output: Option<PathBuf>,
+    /// Write each result over its input, as honggfuzz wants it
+    #[arg(long)]
+    pub in_place: bool,
+    /// How many results; they go to a folder if there are several
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 1)]
+    pub count: u64,
+    /// The same seed, inputs and options give the same results [default: another one each time]
+    #[arg(short, long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Most bytes of a result
+    #[arg(long, value_name = "BYTES", default_value_t = 4096)]
+    pub max_size: usize,
+    /// How many of 100 mutations change structure; the others change bytes [default: 60]
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub ratio: Option<u8>,
+    /// The program that is fuzzed: its texts are put in beside the dialect's
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub program: Option<PathBuf>,
+}
+
+/// `atscope fuzz min`.
+#[derive(Debug, Args)]
+pub struct Min {
+    /// The input that makes the command fail
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// The command; `@@` in it stands for the input's file, without one it reads standard input
+    #[arg(last = true, required = true, value_name = "COMMAND", value_hint = ValueHint::CommandWithArguments)]
+    pub command: Vec<std::ffi::OsString>,
+    /// What the input is.
+    #[command(flatten)]
+    pub kind: Kind,
+    /// What the command is given [default: what the input is]
+    #[arg(long, value_name = "FORM", help_heading = "Input")]
+    pub feed: Option<Form>,
+    /// Where to write; `-` is standard output [default: FILE.min]
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: Option<PathBuf>,
+    /// The command fails if it exits with this status [default: as it does with FILE]
+    #[arg(long, value_name = "STATUS", help_heading = "Failure")]
+    pub exit: Option<i32>,
+    /// The command fails if its output has this text
+    #[arg(long, value_name = "TEXT", help_heading = "Failure")]
+    pub says: Option<String>,
+    /// The command hangs, which is a failure, if it takes longer
+    #[arg(long, value_name = "SECONDS", default_value_t = 5.0, help_heading = "Failure")]
+    pub timeout: f64,
+    /// Run the command so often at the most
+    #[arg(long, value_name = "N", default_value_t = 20_000)]
+    pub most: usize,
+}
+
+/// `atscope fuzz cmin`.
+#[derive(Debug, Args)]
+pub struct Cmin {
+    /// Inputs, or folders of them
+    #[arg(required = true, value_name = "FILE", value_hint = ValueHint::AnyPath)]
+    pub files: Vec<PathBuf>,
+    /// What they are.
+    #[command(flatten)]
+    pub kind: Kind,
+    /// Folder to which the inputs that stay are copied
+    #[arg(short, long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
+    pub output: PathBuf,
+}

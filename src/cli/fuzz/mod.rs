@@ -1,0 +1,21 @@
+//! `atscope fuzz`: inputs for parsers of drivers: mutated, made smaller, chosen.
+
+mod args;
+mod cmin;
+mod input;
+mod min;
+mod mutate;
+
+pub use args::Fuzz;
+
+use super::Failure;
+use super::out::Out;
+
+/// Does what the arguments say.
+pub(super) fn fuzz(args: Fuzz, out: &mut Out) -> Result<u8, Failure> {
+    match args {
+        Fuzz::Cmin(args) => cmin::cmin(&args, out),
+        Fuzz::Min(args) => min::min(&args, out),
+        Fuzz::Mutate(args) => mutate::mutate(&args, out),
+    }
+}

@@ -1,0 +1,230 @@
+//! `diff`: every change that is planted in a firmware is found and named, and none is reported without one.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::print_stderr, dead_code)]
+
+mod common;
+mod firmware;
+
+use std::fs;
+use std::path::Path;
+
+use atscope::check::Severity;
+use atscope::diff::{Difference, Kind, Pools, Side, compare};
+use common::{folder, golden, run};
+use firmware::{Firmware, esp, plants, simcom};
+use serde_json::Value;
+
+/// Compares so many recordings of two firmwares.
+fn compared(old: &Firmware, new: &Firmware, count: u64, seed: u64) -> Vec<Difference> {
+    let mut pools = Pools::default();
+    let mut side = |firmware: &Firmware, name: &str, seed: u64| {
+        let recordings = (0..count).map(|at| firmware.record(&mut pools, &format!("{name}{at}"), seed + at)).collect();
+        Side::new(&pools, recordings)
+    };
+    let (old, new) = (side(old, "old", seed), side(new, "new", seed + 1_000_000));
+    compare(&pools, &old, &new).list
+}
+
+fn shown(list: &[Difference]) -> String {
+    list.iter()
+        .map(|one| format!("  {}[{}] {} {}: {}\n", one.severity, one.kind.name(), one.subject, one.part, one.message))
+        .collect()
+}
+
+#[test]
+fn nothing_is_reported_without_a_change() {
+    let (mut false_alarms, mut infos) = (String::new(), [0, 0]);
+    for pair in 0..100 {
+        for firmware in [simcom(), esp()] {
+            for count in [5, 1] {
+                let list = compared(&firmware, &firmware, count, 1 + pair * 100);
+                infos[usize::from(count > 1)] += list.iter().filter(|one| one.severity == Severity::Info).count();
+                let loud: Vec<_> = list.into_iter().filter(|one| one.severity > Severity::Info).collect();
+                if !loud.is_empty() {
+                    false_alarms.push_str(&format!(
+                        "{} pair {pair}, {count} recordings:\n{}",
+                        firmware.dialect,
+                        shown(&loud)
+                    ));
+                }
+            }
+        }
+    }
+    assert!(false_alarms.is_empty(), "{false_alarms}");
+    eprintln!(
+        "400 pairs without a change: no errors, no warnings, infos: {} of five recordings, {} of one",
+        infos[1], infos[0]
+    );
+}
+
+#[test]
+fn every_planted_change_is_found_and_named() {
+    let plants = plants();
+    assert!(plants.len() >= 30);
+    let (mut wrong, mut found, mut others) = (String::new(), [0, 0], 0);
+    for (number, plant) in plants.iter().enumerate() {
+        let old = (plant.firmware)();
+        let mut new = old.clone();
+        (plant.plant)(&mut new);
+        for (which, count) in [5, 1].into_iter().enumerate() {
+            let list = compared(&old, &new, count, 77 + number as u64 * 100);
+            let is_it = |one: &&Difference| {
+                one.kind == plant.kind && (plant.subject.is_empty() || one.subject == plant.subject)
+            };
+            let hit = list.iter().find(is_it);
+            // One recording of each side shows no latency, and whatever may be chance is an info there.
+            let is_faster = plant.kind == Kind::Faster;
+            let is_enough = |one: &Difference| count == 1 || is_faster || one.severity > Severity::Info;
+            if hit.is_some_and(is_enough) {
+                found[which] += 1;
+            } else if count > 1 {
+                wrong.push_str(&format!(
+                    "{}: not found as {} at {}:\n{}",
+                    plant.name,
+                    plant.kind.name(),
+                    plant.subject,
+                    shown(&list)
+                ));
+            }
+            if count > 1 {
+                let is_other = |one: &&Difference| one.severity > Severity::Info && !is_it(one);
+                others += list.iter().filter(is_other).count();
+            }
+        }
+    }
+    eprintln!(
+        "{} planted changes: {} found in five recordings, {} in one; {others} further differences",
+        plants.len(),
+        found[0],
+        found[1]
+    );
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+/// Writes a recording as a transcript.
+fn transcript(folder: &Path, name: &str, firmware: &Firmware, seed: u64) -> String {
+    let path = folder.join(name);
+    fs::write(&path, firmware.transcript(seed)).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn sides_are_files_folders_or_a_baseline() {
+    let folder = folder("sides");
+    let (old, mut new) = (simcom(), simcom());
+    *new.answer("AT+CSCS=\"GSM\"", 0).0 = "\r\nERROR\r\n".to_owned();
+    new.replace("+CGMR: LE20B04", "+CGMR: LE20B05");
+    for side in ["old", "new"] {
+        fs::create_dir(folder.join(side)).unwrap();
+    }
+    let olds: Vec<String> = (0..3).map(|at| transcript(&folder, &format!("old/{at}.at"), &old, at)).collect();
+    let news: Vec<String> = (0..3).map(|at| transcript(&folder, &format!("new/{at}.at"), &new, 10 + at)).collect();
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let (baseline, old_folder, new_folder) = (path("baseline.json"), path("old"), path("new"));
+    let learn = run(&["baseline", &old_folder, "-o", &baseline]);
+    assert_eq!(learn.status, 0, "{}", learn.stderr);
+    let text = fs::read_to_string(&baseline).unwrap();
+    run(&[&["baseline", "-o", &baseline][..], &olds.iter().map(String::as_str).collect::<Vec<_>>()].concat());
+    assert_eq!(fs::read_to_string(&baseline).unwrap(), text, "a baseline of the same recordings is the same file");
+
+    let lists: Vec<&str> =
+        olds.iter().map(String::as_str).chain(["--new"]).chain(news.iter().map(String::as_str)).collect();
+    let calls = [
+        vec!["diff", "--format", "json", &old_folder, &new_folder],
+        [&["diff", "--format", "json", "--old"][..], &lists].concat(),
+        vec!["diff", "--format", "json", &baseline, &new_folder],
+    ];
+    for call in calls {
+        let run = run(&call);
+        assert_eq!(run.status, 1, "{call:?}: {}", run.stderr);
+        let json: Value = serde_json::from_str(&run.stdout).unwrap();
+        assert_eq!((json["format"].as_str(), json["version"].as_u64()), (Some("atscope-diff"), Some(1)));
+        let list = json["differences"].as_array().unwrap();
+        let loud: Vec<_> = list.iter().filter(|one| one["severity"] != "info").collect();
+        assert_eq!(loud.len(), 1, "{list:?}");
+        assert_eq!((&loud[0]["kind"], &loud[0]["subject"]), (&"result-changed".into(), &"AT+CSCS=".into()));
+        assert!(json["new"]["identity"][0].as_str().unwrap().contains("LE20B05"));
+        assert_eq!(json["counts"]["error"], 1);
+    }
+    for (fail_on, status) in [("never", 0), ("error", 1)] {
+        assert_eq!(run(&["diff", "--fail-on", fail_on, &old_folder, &new_folder]).status, status);
+    }
+
+    // What was reviewed is accepted, with its reason, and stays so when the baseline is learnt again.
+    let accept = run(&["baseline", "accept", &baseline, &new_folder, "--reason", "the vendor says so"]);
+    assert_eq!(accept.status, 0, "{}", accept.stderr);
+    assert!(accept.stdout.contains("accepted[result-changed] AT+CSCS="), "{}", accept.stdout);
+    let again = run(&["diff", &baseline, &new_folder]);
+    assert_eq!(again.status, 0, "{}", again.stdout);
+    assert!(again.stdout.contains("the vendor says so") && again.stdout.contains("no differences"), "{}", again.stdout);
+    assert_eq!(run(&["baseline", &old_folder, "-o", &baseline]).status, 0);
+    assert_eq!(run(&["diff", &baseline, &new_folder]).status, 0);
+    // The reverse is another difference.
+    assert_eq!(run(&["diff", &new_folder, &old_folder, "--fail-on", "warning"]).status, 1);
+}
+
+#[test]
+fn check_leaves_out_what_a_baseline_knows() {
+    let folder = folder("check-baseline");
+    let mut firmware = simcom();
+    firmware.replace("0,200,64", "0,999,64");
+    let old = transcript(&folder, "old.at", &firmware, 1);
+    let baseline = folder.join("b.json");
+    let baseline = baseline.to_str().unwrap();
+    assert_eq!(run(&["baseline", &old, "-o", baseline]).status, 0);
+    let args = ["check", "--fail-on", "warning", &old];
+    assert_eq!(run(&args).status, 1);
+    assert_eq!(run(&[&args[..], &["--baseline", baseline]].concat()).status, 0);
+    firmware.replace("\r\n+CPAS: 0\r\n\r\nOK\r\n", "\r\n+CPAS: 0\r\n\r\nOK\r\n\r\n+FOOBAR: 1\r\n");
+    let new = transcript(&folder, "new.at", &firmware, 2);
+    let checked = run(&["check", "--fail-on", "warning", "--baseline", baseline, &new]);
+    assert_eq!(checked.status, 1);
+    assert!(
+        checked.stdout.contains("unknown-urc") && !checked.stdout.contains("undocumented-code"),
+        "{}",
+        checked.stdout
+    );
+}
+
+#[test]
+fn mistakes_are_said() {
+    let folder = folder("diff-mistakes");
+    let good = transcript(&folder, "good.at", &simcom(), 1);
+    let file = |name: &str, text: &str| {
+        let path = folder.join(name);
+        fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let newer = file("newer.json", "{\"format\": \"atscope-baseline\", \"version\": 9}");
+    let broken = file("broken.json", "{\"format\": \"atscope-baseline\", \"version\": 1, \"script\": 7}");
+    fs::create_dir(folder.join("empty")).unwrap();
+    let empty = folder.join("empty");
+    for (args, message) in [
+        (vec!["diff", good.as_str()], "two sides are compared"),
+        (vec!["diff", &good, "no/such/file"], "no/such/file"),
+        (vec!["diff", &newer, &good], "version 9"),
+        (vec!["diff", &broken, &good], "is no baseline"),
+        (vec!["diff", empty.to_str().unwrap(), &good], "the old side has no recordings"),
+        (vec!["check", "--baseline", &good, &good], "is no baseline"),
+        (vec!["baseline", "accept", &good, &good, "--reason", "x"], "is no baseline"),
+    ] {
+        let run = run(&args);
+        assert_eq!(run.status, 2, "{args:?}: {}", run.stdout);
+        assert!(run.stderr.contains(message), "{args:?}: {}", run.stderr);
+    }
+    let other = transcript(&folder, "other.at", &esp(), 1);
+    let unlike = run(&["diff", "-d", "generic", &good, &other]);
+    assert!(unlike.stderr.contains("few commands in common"), "{}", unlike.stderr);
+}
+
+#[test]
+fn differences_are_reported() {
+    const OLD: &str = "tests/golden/input/wifi.at";
+    const NEW: &str = "tests/golden/input/wifi-new.at";
+    for format in ["text", "json", "junit", "markdown"] {
+        golden(&format!("diff_{format}"), &["diff", "--format", format, OLD, NEW]);
+    }
+    let junit = run(&["diff", "--format", "junit", OLD, NEW]).stdout;
+    let report = quick_junit::Report::deserialize_from_str(&junit).unwrap();
+    assert!(report.failures > 0 && report.tests > report.failures);
+}
