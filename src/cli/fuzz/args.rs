@@ -9,6 +9,10 @@ use clap::{Args, Subcommand, ValueEnum, ValueHint};
 pub enum Fuzz {
     /// Reduce a corpus to the inputs that have something of their own in them
     Cmin(Cmin),
+    /// Print a dictionary of a dialect's words, as AFL++ and libFuzzer read it
+    Dict(Dict),
+    /// Write a seed corpus out of a dialect's catalog: valid, wrong and odd sessions, named by what is in them
+    Gen(Gen),
     /// Shrink an input that makes a command fail, and say what in it matters
     Min(Min),
     /// Mutate an input, or make one out of nothing: a filter for any fuzzer
@@ -39,6 +43,49 @@ pub enum Form {
     Conversation,
     /// What the module sends, byte for byte
     Stream,
+}
+
+/// `atscope fuzz gen`.
+#[derive(Debug, Args)]
+pub struct Gen {
+    /// Name of a dialect, or file of a catalog
+    #[arg(short, long, value_name = "DIALECT", value_hint = ValueHint::FilePath)]
+    pub dialect: String,
+    /// Product that the dialect's catalog knows
+    #[arg(short, long)]
+    pub model: Option<String>,
+    /// Firmware generation that the dialect's catalog knows [default: the manual, and all of them]
+    #[arg(short, long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Most inputs
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 200)]
+    pub count: usize,
+    /// The same seed gives the same corpus
+    #[arg(short, long, value_name = "N", default_value_t = 0)]
+    pub seed: u64,
+    /// What the inputs are to be
+    #[arg(long, value_name = "FORM", default_value = "stream")]
+    pub form: Form,
+    /// Folder to write to
+    #[arg(short, long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub output: PathBuf,
+}
+
+/// `atscope fuzz dict`.
+#[derive(Debug, Args)]
+pub struct Dict {
+    /// Name of a dialect, or file of a catalog
+    #[arg(short, long, value_name = "DIALECT", value_hint = ValueHint::FilePath)]
+    pub dialect: String,
+    /// Firmware generation that the dialect's catalog knows
+    #[arg(short, long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// The words of the host, too
+    #[arg(long)]
+    pub host: bool,
+    /// Where to write; `-` is standard output
+    #[arg(short, long, value_name = "FILE", default_value = "-", value_hint = ValueHint::FilePath)]
+    pub output: PathBuf,
 }
 
 /// `atscope fuzz mutate`.

@@ -61,7 +61,11 @@ pub(super) fn generate(args: &Gen, out: &Out) -> Result<u8, Failure> {
 }
 
 /// A generator for a product and a firmware generation.
-pub(super) fn generator(catalog: Arc<Catalog>, model: Option<&str>, profile: Option<&str>) -> Result<Generator, Failure> {
+pub(super) fn generator(
+    catalog: Arc<Catalog>,
+    model: Option<&str>,
+    profile: Option<&str>,
+) -> Result<Generator, Failure> {
     let known: Vec<String> = catalog.profiles.iter().map(|profile| profile.name.to_string()).collect();
     let name = catalog.name.clone();
     Generator::with(catalog, model, profile).ok_or_else(|| {

@@ -1,7 +1,9 @@
-//! `atscope fuzz`: inputs for parsers of drivers: mutated, made smaller, chosen.
+//! `atscope fuzz`: inputs for parsers of drivers: generated, mutated, made smaller, chosen.
 
 mod args;
 mod cmin;
+mod dict;
+mod generate;
 mod input;
 mod min;
 mod mutate;
@@ -15,6 +17,8 @@ use super::out::Out;
 pub(super) fn fuzz(args: Fuzz, out: &mut Out) -> Result<u8, Failure> {
     match args {
         Fuzz::Cmin(args) => cmin::cmin(&args, out),
+        Fuzz::Dict(args) => dict::dict(&args, out),
+        Fuzz::Gen(args) => generate::generate(&args, out),
         Fuzz::Min(args) => min::min(&args, out),
         Fuzz::Mutate(args) => mutate::mutate(&args, out),
     }

@@ -216,7 +216,12 @@ impl Session {
 
     /// By a virtual clock the host waits for what becomes of a line before it sends the next.
     fn hear_line(&mut self, now: Time) {
-        let end = memchr::memchr(b'\n', &self.state.unheard).map_or(self.state.unheard.len(), |at| at + 1);
+        // Hosts end lines with CR alone as well as with CR LF.
+        let unheard = &self.state.unheard;
+        let end = memchr::memchr2(b'\r', b'\n', unheard).map_or(unheard.len(), |at| {
+            let both = unheard.get(at..at + 2) == Some(b"\r\n");
+            at + 1 + usize::from(both)
+        });
         let rest = self.state.unheard.split_off(end);
         let line = std::mem::replace(&mut self.state.unheard, rest);
         self.state.newest = now;
