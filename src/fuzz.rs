@@ -42,7 +42,7 @@ pub fn check(data: &[u8]) {
     conversation.checks(&[1, cut]);
 }
 
-/// Reads a recording in every format; see [`crate::capture::fuzz_capture`].
+/// Reads a recording in every format, and writes what was read.
 ///
 /// # Panics
 /// If a law is broken.
@@ -50,7 +50,7 @@ pub fn capture(data: &[u8]) {
     crate::capture::fuzz_capture(data);
 }
 
-/// Reads a recording of logic levels in every format; see [`crate::capture::fuzz_levels`].
+/// Reads a recording of logic levels in every format.
 ///
 /// # Panics
 /// If a law is broken.
@@ -58,7 +58,7 @@ pub fn levels(data: &[u8]) {
     crate::capture::fuzz_levels(data);
 }
 
-/// Recovers bytes from the changes of lines; see [`crate::uart::fuzz_uart`].
+/// Recovers bytes from the changes of lines.
 ///
 /// # Panics
 /// If a law is broken.

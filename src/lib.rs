@@ -16,6 +16,8 @@ pub mod check;
 pub mod cli;
 #[cfg(feature = "cli")]
 pub mod diff;
+#[cfg(feature = "capture")]
+mod direction;
 pub mod escape;
 #[cfg(feature = "fuzzing")]
 pub mod fuzz;

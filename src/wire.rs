@@ -46,6 +46,37 @@ impl fmt::Display for Sender {
     }
 }
 
+/// A line error that the recording names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Position in the chunk's bytes, from 0; the chunk's length where the error came behind its last byte.
+    pub at: usize,
+    /// What was wrong.
+    pub kind: FaultKind,
+}
+
+/// Kinds of line errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FaultKind {
+    /// The line was held low for longer than a character.
+    Break,
+    /// No stop bit where one was due.
+    Framing,
+    /// The parity bit was wrong.
+    Parity,
+}
+
+impl FaultKind {
+    /// `break`, `framing` or `parity`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Break => "break",
+            Self::Framing => "framing",
+            Self::Parity => "parity",
+        }
+    }
+}
+
 /// A time in a recording: nanoseconds since its clock's zero, never negative.
 ///
 /// What zero means is the recording's matter: the first sample, the first packet, the start of a log.

@@ -8,8 +8,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use atscope::capture::{
-    CaptureError, Chunk, Fault, FaultKind, Format, MAX_CHUNK, Meta, Options, Reader, convert, fuzz_capture, open,
-    open_pair, writer,
+    CaptureError, Chunk, Fault, FaultKind, Format, MAX_CHUNK, Meta, Options, Reader, convert, open, open_pair, writer,
 };
 use atscope::{Sender, Time};
 use proptest::prelude::*;
@@ -874,6 +873,7 @@ fn every_recording_of_the_corpus_holds_the_dialogue() {
 
 // Laws.
 
+#[cfg(feature = "fuzzing")]
 #[test]
 fn the_fuzz_laws_hold_on_every_format_and_its_truncations() {
     let table = b"name,type,start_time,duration,data,error\n\"TX\",\"data\",0.1,1e-5,\"A\",\n\"TX\",\"data\",0.1001,1e-5,\"T\",framing\n\
@@ -899,12 +899,12 @@ fn the_fuzz_laws_hold_on_every_format_and_its_truncations() {
     ];
     for input in inputs {
         for end in (0..input.len()).step_by(1 + input.len() / 97) {
-            fuzz_capture(&input[..end]);
+            atscope::fuzz::capture(&input[..end]);
             let mut flipped = input.clone();
             flipped[end] ^= 0x55;
-            fuzz_capture(&flipped);
+            atscope::fuzz::capture(&flipped);
         }
-        fuzz_capture(&input);
+        atscope::fuzz::capture(&input);
     }
 }
 
@@ -970,8 +970,9 @@ proptest! {
         }
     }
 
+    #[cfg(feature = "fuzzing")]
     #[test]
     fn arbitrary_bytes_break_no_law(data in prop::collection::vec(any::<u8>(), 0..200)) {
-        fuzz_capture(&data);
+        atscope::fuzz::capture(&data);
     }
 }

@@ -3,10 +3,10 @@
 //! Looks at no more than [`LOOK_AHEAD`] bytes, and at no more than it needs: a format that starts with a magic number
 //! or a header line is known from that, so that a pipe is not waited for. More bytes never change the answer.
 
-use super::direction::{Evidence, LOOK_AHEAD};
 use super::source::Source;
 use super::transcript::BOM;
 use super::{CaptureError, Format, logic, pcap, pcapng, saleae, terminal};
+use crate::direction::{Evidence, LOOK_AHEAD};
 
 /// Tells the format from a recording's first bytes; `None` if it is none that is known.
 ///

@@ -29,9 +29,10 @@ use std::str::FromStr;
 use crate::{Sender, Time};
 
 mod detect;
-pub(crate) mod direction;
 mod error;
+#[cfg(feature = "fuzzing")]
 mod fuzz;
+mod gather;
 mod link;
 mod logic;
 mod packets;
@@ -45,9 +46,11 @@ mod transcript;
 mod usb;
 mod write;
 
+pub use crate::wire::{Fault, FaultKind};
 pub use detect::detect;
 pub use error::CaptureError;
-pub use fuzz::{fuzz_capture, fuzz_levels};
+#[cfg(feature = "fuzzing")]
+pub(crate) use fuzz::{fuzz_capture, fuzz_levels};
 pub use logic::{LevelReader, LevelWriter, LineOptions, level_writer, line_writer, open_levels, parse_rate};
 pub use pcap::PcapWriter;
 pub use pcapng::PcapngWriter;
@@ -89,37 +92,6 @@ pub struct Place<'a> {
     pub text: &'a [u8],
     /// Bytes of the text ahead of those that stand for the chunk's bytes (with the escapes of transcripts).
     pub head: usize,
-}
-
-/// A line error that the recording names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// Position in the chunk's bytes, from 0; the chunk's length where the error came behind its last byte.
-    pub at: usize,
-    /// What was wrong.
-    pub kind: FaultKind,
-}
-
-/// Kinds of line errors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FaultKind {
-    /// The line was held low for longer than a character.
-    Break,
-    /// No stop bit where one was due.
-    Framing,
-    /// The parity bit was wrong.
-    Parity,
-}
-
-impl FaultKind {
-    /// `break`, `framing` or `parity`.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Break => "break",
-            Self::Framing => "framing",
-            Self::Parity => "parity",
-        }
-    }
 }
 
 /// A file format that recordings come in.

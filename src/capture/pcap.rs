@@ -7,7 +7,8 @@
 use pcap_file::pcap::{PcapHeader, PcapPacket, PcapParser};
 use pcap_file::{DataLink, Endianness, PcapError, TsResolution};
 
-use super::packets::{Gather, Line, LongestPacket, Packet, PacketSource, Recorded};
+use super::gather::{Gather, Line};
+use super::packets::{LongestPacket, Packet, PacketSource, Recorded};
 use super::source::{Fields, Source};
 use super::{CaptureError, Chunk, Format, Meta, Output, Writer, link};
 use crate::Time;

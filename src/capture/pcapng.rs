@@ -26,7 +26,8 @@ use pcap_file::pcapng::blocks::{
 use pcap_file::pcapng::{PcapNgParser, PcapNgWriter};
 use pcap_file::{DataLink, Endianness};
 
-use super::packets::{Gather, Line, LongestPacket, Packet, PacketSource, Part, Recorded};
+use super::gather::{Gather, Line};
+use super::packets::{LongestPacket, Packet, PacketSource, Part, Recorded};
 use super::pcap::{SNAP_LENGTH, unwritable};
 use super::source::{Fields, Source};
 use super::{CaptureError, Chunk, Fault, FaultKind, Format, Meta, Output, Writer, link};

@@ -3,11 +3,11 @@
 //! No byte is taken for anything but a byte of the line, and there is no clock; logs of terminal programs that put stamps
 //! ahead of each line are [`super::terminal`]'s.
 
-use super::direction::{Evidence, LONGEST_LINE, LOOK_AHEAD, is_command, is_turn};
 use super::source::Source;
 use super::terminal::{Form, Terminal};
 use super::{CaptureError, Format, MAX_CHUNK, Meta, Options, Pull, Record};
 use crate::Sender;
+use crate::direction::{Evidence, LONGEST_LINE, LOOK_AHEAD, is_command, is_turn};
 
 /// Opens one file: as a terminal log if the user says so or it has both commands and answers, else as the direction
 /// that it looks like.

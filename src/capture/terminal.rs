@@ -5,9 +5,9 @@
 //! bytes stay as they are. Times count from the first stamp. Which of two marks is the host's is told by which has the
 //! commands: programs do not agree on it. Line ends that the log does not show are CR LF again, and a note says so.
 
-use super::direction::{LOOK_AHEAD, is_answer, is_command};
 use super::source::Source;
 use super::{CaptureError, Format, MAX_CHUNK, Meta, Pull, Record};
+use crate::direction::{LOOK_AHEAD, is_answer, is_command};
 use crate::{Sender, Time};
 
 /// Pairs of marks for the two directions.

@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::direction::Evidence;
 use super::link::Payload;
 use super::source::Fields;
 use crate::Sender;
+use crate::direction::Evidence;
 
 /// Bytes that may be held back until the pair is found.
 pub(super) const LOOK_AHEAD: usize = 256 * 1024;

@@ -7,9 +7,12 @@ mod baud;
 mod detect;
 mod encode;
 mod format;
+#[cfg(feature = "fuzzing")]
 mod fuzz;
+mod lane;
 mod levels;
 mod options;
+mod reading;
 mod receive;
 mod recover;
 mod roles;
@@ -18,7 +21,8 @@ mod track;
 
 pub use encode::{Disturbance, Encoder, Flaw};
 pub use format::{Format, NoFormat, Parity, StopBits};
-pub use fuzz::fuzz_uart;
+#[cfg(feature = "fuzzing")]
+pub(crate) use fuzz::fuzz_uart;
 pub use levels::{Change, Channel, Clock, Level, Levels};
 pub use options::{Setting, SettingError, find_channel, settings};
 pub use receive::{Byte, Faults, Line, Receiver};

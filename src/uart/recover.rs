@@ -11,14 +11,13 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
-use super::detect::Given;
+use super::lane::Lane;
 use super::options::{Setting, SettingError, find_channel};
 use super::roles::{self, Named, Party};
 use super::survey::{Found, Survey};
-use super::track::Tracker;
-use super::{Byte, Change, Channel, Faults, Level, Levels};
-use crate::capture::direction::{Evidence, Role, Sorter};
-use crate::capture::{Fault, FaultKind};
+use super::{Byte, Channel, Faults, Levels};
+use crate::direction::{Evidence, Role, Sorter};
+use crate::wire::{Fault, FaultKind};
 use crate::{Sender, Time};
 
 /// Bytes that are looked at to tell who is the host.
@@ -36,9 +35,6 @@ const LONGEST_RUN: usize = 16 * 1024;
 /// Lines that are matched with each other; what more speak are conversations of their own.
 const MOST_PARTIES: usize = 64;
 
-/// Bytes of a line that a survey shows.
-const SHOWN: usize = 64;
-
 /// Bytes of one sender without a pause between them: a line of text, or as much of one as came in one go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Run {
@@ -52,71 +48,6 @@ pub struct Run {
     pub bytes: Vec<u8>,
     /// Line errors, by position in `bytes`.
     pub faults: Vec<Fault>,
-}
-
-/// A channel.
-struct Lane {
-    channel: Channel,
-    /// Nanoseconds of a tick, if that is a whole number; else 0.
-    nanos: u64,
-    given: Given,
-    /// Left out by the user.
-    muted: bool,
-    start: Option<Change>,
-    tracker: Option<Box<Tracker>>,
-    until: u64,
-    bytes: Vec<Byte>,
-    /// Of `bytes`, those that are passed on.
-    done: usize,
-    role: Option<(u32, Role)>,
-    edges: u64,
-    busy: u64,
-    count: u64,
-    faults: [u64; 3],
-    first: Vec<u8>,
-}
-
-impl Lane {
-    /// The time of a tick.
-    #[inline]
-    fn time(&self, tick: u64) -> Time {
-        match tick.checked_mul(self.nanos) {
-            Some(nanos) if self.nanos > 0 => Time::from_nanos(nanos),
-            _ => self.channel.clock.time(tick),
-        }
-    }
-
-    /// The time of the next byte that waits.
-    fn head(&self) -> Option<Time> {
-        self.bytes.get(self.done).map(|byte| self.time(byte.at))
-    }
-
-    /// The time before which all bytes are known.
-    fn settled(&self) -> Time {
-        let tick = self.tracker.as_ref().map_or(self.until, |tracker| tracker.settled());
-        self.time(tick)
-    }
-
-    fn waiting(&self) -> usize {
-        self.bytes.len() - self.done
-    }
-
-    /// Keeps account of a byte that is passed on.
-    fn account(&mut self, byte: &Byte) {
-        self.busy = self.busy.saturating_add(byte.end.saturating_sub(byte.at));
-        if !byte.faults.is_none() {
-            let kinds = [Faults::BREAK, Faults::FRAMING, Faults::PARITY];
-            for (count, kind) in self.faults.iter_mut().zip(kinds) {
-                *count += u64::from(byte.faults.has(kind));
-            }
-        }
-        if !byte.faults.has(Faults::EMPTY) {
-            self.count += 1;
-            if self.first.len() < SHOWN {
-                self.first.push(byte.value as u8);
-            }
-        }
-    }
 }
 
 /// A conversation that is being written down.
@@ -518,50 +449,6 @@ impl Recovery {
                 self.end_piece(session);
                 self.close(session);
             }
-        }
-    }
-}
-
-impl Lane {
-    fn new(channel: Channel) -> Self {
-        let second = channel.clock.secs.saturating_mul(1_000_000_000);
-        let ticks = channel.clock.ticks.max(1);
-        Self {
-            channel,
-            nanos: if second.is_multiple_of(ticks) { second / ticks } else { 0 },
-            given: Given { baud: None, format: None, inverted: None, sure: false },
-            muted: false,
-            start: None,
-            tracker: None,
-            until: 0,
-            bytes: Vec::new(),
-            done: 0,
-            role: None,
-            edges: 0,
-            busy: 0,
-            count: 0,
-            faults: [0; 3],
-            first: Vec::new(),
-        }
-    }
-
-    fn push(&mut self, mut changes: &[Change], until: u64) {
-        self.until = self.until.max(until);
-        if self.start.is_none() {
-            let Some((&start, rest)) = changes.split_first() else { return };
-            self.start = Some(start);
-            changes = rest;
-        }
-        self.edges = self.edges.saturating_add(changes.len() as u64);
-        if self.muted {
-            return;
-        }
-        if self.tracker.is_none() && !changes.is_empty() {
-            let start = self.start.unwrap_or(Change { at: 0, level: Level::Unknown });
-            self.tracker = Some(Box::new(Tracker::new(self.channel.clock, self.given, start)));
-        }
-        if let Some(tracker) = &mut self.tracker {
-            tracker.push(changes, self.until, &mut self.bytes);
         }
     }
 }

@@ -1,11 +1,11 @@
 //! Which lines are one conversation, and who is the host.
 //!
 //! The one place of this layer that knows AT: the host says `AT`, and the module answers. What lines look like is
-//! judged as for other recordings, in `capture::direction`; beside it counts who speaks when a line of the host is over, and
+//! judged as for other recordings, in `direction`; beside it counts who speaks when a line of the host is over, and
 //! at last what the channels are called.
 
 use crate::Sender;
-use crate::capture::direction::{self, Evidence, Role};
+use crate::direction::{self, Evidence, Role};
 
 /// A line that carries bytes.
 #[derive(Debug)]

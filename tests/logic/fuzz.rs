@@ -1,6 +1,6 @@
 //! Recordings that are bent out of shape: the body of the fuzz target `levels` over valid files of every format.
 
-use atscope::capture::{Format, LineOptions, fuzz_levels, level_writer};
+use atscope::capture::{Format, LineOptions, level_writer};
 use atscope::uart::Levels;
 use proptest::prelude::*;
 
@@ -83,14 +83,14 @@ proptest! {
                 }
             }
         }
-        fuzz_levels(&file);
+        atscope::fuzz::levels(&file);
     }
 }
 
 #[test]
 fn whole_files_keep_the_laws() {
-    seeds().iter().for_each(|seed| fuzz_levels(seed));
-    fuzz_levels(b"");
+    seeds().iter().for_each(|seed| atscope::fuzz::levels(seed));
+    atscope::fuzz::levels(b"");
 }
 
 #[test]

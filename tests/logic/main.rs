@@ -4,6 +4,7 @@
 
 mod csv;
 mod dsl;
+#[cfg(feature = "fuzzing")]
 mod fuzz;
 mod lines;
 mod real;
