@@ -192,6 +192,13 @@ fn template(nodes: &[Node<'_>], scope: &Scope<'_>) -> Result<(Vec<Part>, String)
             _ => return Err("a line of words takes parameters, but no optional parts or lists".to_owned()),
         }
     }
+    // What stands ahead of the first colon; a parameter there is not known yet.
+    if let Some(at) = words.iter().position(|word| word.contains(':')) {
+        words.truncate(at + 1);
+        if let Some(last) = words.last_mut() {
+            *last = last.split(':').next().unwrap_or_default().trim_end();
+        }
+    }
     words.retain(|word| !word.is_empty());
     Ok((parts, words.join(" ")))
 }

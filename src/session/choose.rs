@@ -8,7 +8,7 @@ use super::exchange::later_bit;
 use super::matching::{self, Misfit, NO_FIT, Strictness};
 use super::module::Framed;
 use super::state::Scope;
-use crate::catalog::{Catalog, Line, NameHash, Part, Pattern, Role};
+use crate::catalog::{Catalog, Kind, Line, NameHash, Part, Pattern, Role};
 use crate::syntax::{fields, framing};
 
 /// The entry that a line is taken for.
@@ -53,6 +53,9 @@ pub(super) const OUT_OF_RANGE: Misfit = 1_000_000;
 
 /// Fits because anything does.
 pub(super) const CATCH_ALL: Misfit = 1_000_001;
+
+/// Most fields of a line whose strings are looked for anew.
+const REJOINED_MAX: usize = 16;
 
 /// How well a line's part suits the moment; more is better.
 pub(super) mod rank {
@@ -136,18 +139,78 @@ impl Decoder {
             };
             // Of several that fit, the one whose ranges hold.
             let fitted = fitted.map(|misfit| match misfit {
-                0 if found.len() > 1 && line.catch_all && !self.is_list(framed.bytes) => CATCH_ALL,
+                0 if found.len() > 1 && line.catch_all && !self.is_list(line, framed.bytes) => CATCH_ALL,
                 0 if found.len() > 1 && !matching::in_range(catalog, framed.bytes, &self.trial) => OUT_OF_RANGE,
                 _ => misfit,
             });
             self.consider(catalog, framed.bytes, at, line, fitted, &mut best);
         }
+        if delimited && best.is_some_and(|best| best.misfit > 0) {
+            self.reread(catalog, framed, found, &mut best);
+        }
         best.map(|choice| if choice.misfit >= OUT_OF_RANGE { Choice { misfit: 0, ..choice } } else { choice })
     }
 
-    /// What was read is a range list: only a test command's answer is one.
-    fn is_list(&self, bytes: &[u8]) -> bool {
-        self.trial.first().is_some_and(|slot| slot.raw(bytes).starts_with(b"("))
+    /// A line that fits nothing as it stands: its strings may come unescaped (`"a",b"` is one SSID, `"a\"` has no escape in it).
+    fn reread(&mut self, catalog: &Catalog, framed: &Framed<'_>, found: &[u32], best: &mut Option<Choice>) {
+        let plain = std::mem::take(&mut self.spans);
+        if catalog.escapes
+            && let Some(&(start, _)) = plain.first()
+            && framed.content().contains(&b'\\')
+        {
+            fields::split(framed.bytes, start as usize, framed.end, false, &mut self.spans);
+        }
+        let mut done = !self.spans.is_empty() && self.refit(catalog, framed, found, best);
+        if !done && plain.len() <= REJOINED_MAX {
+            let at = |(at, _): (u32, u32)| framed.bytes.get(at as usize).copied();
+            let last =
+                |(_, end): (u32, u32)| (end as usize).checked_sub(1).and_then(|at| framed.bytes.get(at).copied());
+            'joins: for (first, &opens) in plain.iter().enumerate().filter(|(_, span)| at(**span) == Some(b'"')) {
+                for (end, &closes) in plain.iter().enumerate().skip(first + 1) {
+                    let pieces = plain.get(first..=end).unwrap_or_default();
+                    if !matches!(last(closes), Some(b'"' | b')'))
+                        || pieces.iter().all(|span| is_whole(framed.bytes, *span))
+                    {
+                        continue;
+                    }
+                    self.spans.clear();
+                    self.spans.extend(plain.iter().take(first));
+                    self.spans.push((opens.0, closes.1));
+                    self.spans.extend(plain.iter().skip(end + 1));
+                    done = self.refit(catalog, framed, found, best);
+                    if done {
+                        break 'joins;
+                    }
+                }
+            }
+        }
+        self.spans = plain;
+    }
+
+    /// Holds the fields of `spans` against the entries that have a string; whether one fits in all respects.
+    fn refit(&mut self, catalog: &Catalog, framed: &Framed<'_>, found: &[u32], best: &mut Option<Choice>) -> bool {
+        for &at in found {
+            let Some(line) = catalog.lines.get(at as usize).filter(|line| !line.catch_all) else { continue };
+            let Pattern::Fields { shapes } = &line.pattern else { continue };
+            let texts = shapes.iter().flat_map(|shape| &shape.fields).any(|field| {
+                let spec = field.param.and_then(|param| catalog.param(param));
+                spec.is_some_and(|spec| matches!(spec.kind, Kind::String(_)))
+            });
+            if texts
+                && self.fit_shapes(catalog, shapes, framed.bytes, line) == Some(0)
+                && matching::in_range(catalog, framed.bytes, &self.trial)
+            {
+                self.consider(catalog, framed.bytes, at, line, Some(0), best);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// What was read is a range list, as a test command answers with.
+    fn is_list(&self, line: &Line, bytes: &[u8]) -> bool {
+        line.owner.is_some_and(|(_, form)| form == Form::Test)
+            && self.trial.first().is_some_and(|slot| slot.raw(bytes).starts_with(b"("))
     }
 
     /// Entries that a name does not find: words with commas, a link number ahead, words with parameters, bare fields.
@@ -386,6 +449,12 @@ impl Decoder {
             _ => (rank::UNASKED, None, None),
         }
     }
+}
+
+/// Whether the quotes of a field are pairs: such a field is none that stands within a string.
+fn is_whole(bytes: &[u8], (start, end): (u32, u32)) -> bool {
+    let field = bytes.get(start as usize..end as usize).unwrap_or_default();
+    field.iter().filter(|&&byte| byte == b'"').count() % 2 == 0
 }
 
 /// Where a short text starts; lines are too short for a searcher that takes time to build.

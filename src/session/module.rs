@@ -11,7 +11,7 @@ use super::notice::{LineFacts, Notice, Observer};
 use super::online::Below;
 use super::state::Change;
 use crate::Sender;
-use crate::catalog::{Catalog, Line, NameHash, Pattern, Role};
+use crate::catalog::{Catalog, Line, NameHash, Part, Pattern, Role};
 use crate::syntax::framing;
 
 /// Longest name that is looked for.
@@ -510,15 +510,17 @@ impl Decoder {
     }
 
     fn name_of<'a>(&self, line: &'a Line, framed: &Framed<'a>) -> Name<'a> {
-        match line.pattern {
-            // What stands ahead of the first colon.
-            Pattern::Free { .. } => {
-                let content = framed.content();
-                match memchr::memchr(b':', content) {
-                    Some(at) if at <= 40 => Name::raw(content.get(..at).unwrap_or_default().trim_ascii_end()),
-                    _ => Name::known(""),
-                }
+        let colon = |none: &'a str| {
+            let content = framed.content();
+            match memchr::memchr(b':', content) {
+                Some(at) if at <= 40 => Name::raw(content.get(..at).unwrap_or_default().trim_ascii_end()),
+                _ => Name::known(none),
             }
+        };
+        match &line.pattern {
+            Pattern::Free { .. } => colon(""),
+            // `Bin version(<module>):<version>`
+            Pattern::Template { parts } if colon_follows_param(parts) => colon(&line.name),
             _ => Name::known(&line.name),
         }
     }
@@ -559,7 +561,7 @@ impl Decoder {
     ) {
         let slots = std::mem::take(&mut self.slots);
         let params = Params { bytes: framed.bytes, slots: &slots, catalog };
-        let kind = EventKind::Boot { name: Name::known(&line.name), params };
+        let kind = EventKind::Boot { name: self.name_of(line, framed), params };
         let seq = self.give_line(catalog, framed, line, &choice, kind, obs);
         self.tell_by_text(catalog, framed.content());
         self.slots = slots;
@@ -642,4 +644,10 @@ fn without_colours<'a>(framed: &Framed<'a>) -> Option<Framed<'a>> {
     let start = framed.end - rest.len();
     let rest = rest.strip_suffix(b"\x1B[0m").unwrap_or(rest).trim_ascii_end();
     (!rest.is_empty()).then_some(Framed { bytes: framed.bytes, start, end: start + rest.len(), ending: framed.ending })
+}
+
+/// Whether the first colon that a line's words have stands behind a parameter.
+fn colon_follows_param(parts: &[Part]) -> bool {
+    let colon = parts.iter().position(|part| matches!(part, Part::Literal(text) if text.contains(&b':')));
+    colon.is_some_and(|at| parts.iter().take(at).any(|part| matches!(part, Part::Param(_))))
 }
