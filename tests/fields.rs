@@ -42,7 +42,7 @@ fn access_points_in_all_shapes_with_any_ssid() {
         r#""""#,
     ] {
         let head = format!("+CWLAP ecn=3 ssid={ssid} rssi=-60 mac=\"aa:bb:cc:dd:ee:ff\" channel=1");
-        assert_eq!(of(ssid, ""), [head.clone()]);
+        assert_eq!(of(ssid, "").as_slice(), std::slice::from_ref(&head));
         assert_eq!(of(ssid, ",-12,0"), [format!("{head} freq_offset=-12 freqcal_val=0")]);
         let all = " freq_offset=-1 freqcal_val=-1 pairwise_cipher=4 group_cipher=4 bgn=7 wps=0";
         assert_eq!(of(ssid, ",-1,-1,4,4,7,0"), [format!("{head}{all}")]);
