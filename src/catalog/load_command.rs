@@ -259,12 +259,13 @@ impl Builder {
         let prompt = prompt.and_then(|item| item.text(src, "prompt"));
         let sends = table.text(src, "sends");
         let ends = table.text(src, "ends").map(Into::into);
+        let surplus = table.flag(src, "surplus").unwrap_or(false);
         let then = boxed(table.texts(src, "then"));
         let phase = self.condition(src, table, "phase", own);
         let (prompt, sends) = match (prompt, sends) {
             (None, None) => {
-                if !then.is_empty() || phase.is_some() {
-                    src.mistake(at, "`then` and `phase` need a `prompt` and what the host `sends`");
+                if !then.is_empty() || phase.is_some() || surplus {
+                    src.mistake(at, "`then`, `phase` and `surplus` need a `prompt` and what the host `sends`");
                 }
                 return None;
             }
@@ -294,6 +295,6 @@ impl Builder {
         if prompt.is_empty() {
             src.mistake(at, "the prompt is empty");
         }
-        Some(DataPhase { prompt: prompt.into(), accepts, sends, ends, then, phase })
+        Some(DataPhase { prompt: prompt.into(), accepts, sends, ends, surplus, then, phase })
     }
 }

@@ -204,6 +204,8 @@ pub struct DataPhase {
     pub sends: Sends,
     /// Two characters that end a counted send early.
     pub ends: Option<Box<str>>,
+    /// The manual itself sends more than it announces; the rest is dropped.
+    pub surplus: bool,
     /// Finals behind the data; the first one means success.
     pub then: Vec<Box<str>>,
     /// There is a data phase only when this holds.
@@ -447,7 +449,7 @@ pub struct Model {
     pub name: Box<str>,
     /// What it is.
     pub title: Box<str>,
-    /// Other names.
+    /// Other names: `#` stands for a digit, `*` at the end for whatever follows.
     pub aliases: Vec<Box<str>>,
     /// The product family, another entry of the models.
     pub family: Option<u16>,
@@ -457,6 +459,15 @@ pub struct Model {
     pub section: Box<str>,
     /// A remark.
     pub note: Option<Box<str>>,
+}
+
+/// Whether an alias is this name: without regard to case, `#` for a digit, `*` at the end for whatever follows.
+fn is_alias(alias: &str, name: &str) -> bool {
+    let (alias, name) = (alias.as_bytes(), name.as_bytes());
+    let (head, open) = alias.strip_suffix(b"*").map_or((alias, false), |head| (head, true));
+    let Some((start, rest)) = name.split_at_checked(head.len()) else { return false };
+    let same = |(a, b): (&u8, &u8)| a.eq_ignore_ascii_case(b) || (*a == b'#' && b.is_ascii_digit());
+    head.iter().zip(start).all(same) && (open || rest.is_empty())
 }
 
 /// Inclusive ranges; none: anything goes.
@@ -596,10 +607,9 @@ impl Catalog {
 
     /// The model of a name or alias, without regard to case.
     pub fn model(&self, name: &str) -> Option<u16> {
-        let same = |other: &str| other.eq_ignore_ascii_case(name);
-        let at =
-            self.models.iter().position(|model| same(&model.name) || model.aliases.iter().any(|alias| same(alias)))?;
-        u16::try_from(at).ok()
+        let exact = self.models.iter().position(|model| model.name.eq_ignore_ascii_case(name));
+        let alias = || self.models.iter().position(|model| model.aliases.iter().any(|alias| is_alias(alias, name)));
+        u16::try_from(exact.or_else(alias)?).ok()
     }
 
     /// Whether `model` is one of `list`, itself or by its family.
@@ -659,6 +669,29 @@ impl Catalog {
                 found.map(|(_, name)| Cow::Borrowed(&**name)).filter(|name| !name.is_empty())
             }
             _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn aliases_have_digits_and_open_ends() {
+        for (alias, name, is) in [
+            ("L71#", "L716", true),
+            ("L71#", "l710", true),
+            ("L71#", "L71x", false),
+            ("L71#", "L716-CN", false),
+            ("L71#-*", "L716-CN-50", true),
+            ("L71#-*", "L716", false),
+            ("SIM7600*", "sim7600g-h", true),
+            ("SIM7600*", "SIM7600", true),
+            ("", "", true),
+            ("*", "x", true),
+        ] {
+            assert_eq!(is_alias(alias, name), is, "{alias} {name}");
         }
     }
 }

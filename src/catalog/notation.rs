@@ -47,6 +47,11 @@ impl<'a> Parser<'a> {
             }
             nodes.push(match self.rest.bytes().next() {
                 None | Some(b']') => return Ok(nodes),
+                // `<<name>>`: a parameter that stands in angle brackets.
+                Some(b'<') if self.rest.starts_with("<<") => {
+                    self.skip(1);
+                    Node::Literal("<")
+                }
                 Some(b'<') => self.param()?,
                 Some(b'[') if depth >= MAX_DEPTH => return Err("brackets are nested too deep".to_owned()),
                 Some(b'[') => {
@@ -129,6 +134,8 @@ pub(super) struct Field<'a> {
     pub(super) list: Option<&'a str>,
     pub(super) suffix: Cow<'a, str>,
     pub(super) optional: bool,
+    /// The comma ahead of it is always there, though it may be empty: `<a>,[<b>]`.
+    pub(super) separated: bool,
 }
 
 /// A row of fields; what stands behind a colon, an equals sign or a name.
@@ -142,7 +149,7 @@ pub(super) struct Row<'a> {
 /// Expands the optional parts of `nodes` to rows of fields; at most 256 of them.
 pub(super) fn rows<'a>(nodes: &[Node<'a>]) -> Result<Vec<Row<'a>>, String> {
     if nodes.iter().all(|node| !matches!(node, Node::Optional(_))) {
-        return Ok(vec![row(nodes.iter().map(|node| (node, false)))?]);
+        return Ok(vec![row(nodes.iter().map(|node| (node, Stands::Always)))?]);
     }
     let mut flats = Vec::new();
     let nodes: Vec<&Node<'a>> = nodes.iter().collect();
@@ -157,8 +164,19 @@ pub(super) fn rows<'a>(nodes: &[Node<'a>]) -> Result<Vec<Row<'a>>, String> {
     Ok(rows)
 }
 
-/// The nodes of a flattened syntax, each with: may it be missing or empty?
-type Flat<'n, 'a> = Vec<(&'n Node<'a>, bool)>;
+/// The nodes of a flattened syntax.
+type Flat<'n, 'a> = Vec<(&'n Node<'a>, Stands)>;
+
+/// Whether a node may be missing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stands {
+    /// Outside of all brackets.
+    Always,
+    /// Together with the rest of its brackets.
+    Grouped,
+    /// May be missing or empty.
+    Optional,
+}
 
 fn expand<'n, 'a>(
     nodes: &[&'n Node<'a>],
@@ -174,7 +192,7 @@ fn expand<'n, 'a>(
     };
     let len = prefix.len();
     let Node::Optional(inner) = first else {
-        prefix.push((first, false));
+        prefix.push((first, Stands::Always));
         expand(rest, prefix, out)?;
         prefix.truncate(len);
         return Ok(());
@@ -209,7 +227,8 @@ fn expand_optional<'n, 'a>(
             expand(&with, prefix, out)
         }
         Some((node, more)) => {
-            prefix.push((node, matches!(node, Node::Param { .. })));
+            let stands = if matches!(node, Node::Param { .. }) { Stands::Optional } else { Stands::Grouped };
+            prefix.push((node, stands));
             expand_optional(more, rest, prefix, out)?;
             prefix.pop();
             Ok(())
@@ -224,15 +243,16 @@ fn starts_with_comma(nodes: &[Node<'_>]) -> bool {
 fn flatten_optional<'n, 'a>(node: &'n Node<'a>, out: &mut Flat<'n, 'a>) {
     match node {
         Node::Optional(inner) => inner.iter().for_each(|node| flatten_optional(node, out)),
-        other => out.push((other, true)),
+        other => out.push((other, Stands::Optional)),
     }
 }
 
-fn row<'n, 'a: 'n>(flat: impl IntoIterator<Item = (&'n Node<'a>, bool)>) -> Result<Row<'a>, String> {
+fn row<'n, 'a: 'n>(flat: impl IntoIterator<Item = (&'n Node<'a>, Stands)>) -> Result<Row<'a>, String> {
     let mut row = Row::default();
     let mut field = Field::default();
     let mut open = false;
-    for (node, optional) in flat {
+    for (node, stands) in flat {
+        let optional = stands == Stands::Optional;
         match *node {
             Node::Literal(text) => {
                 let mut parts = text.split(',');
@@ -241,6 +261,7 @@ fn row<'n, 'a: 'n>(flat: impl IntoIterator<Item = (&'n Node<'a>, bool)>) -> Resu
                 for part in parts {
                     row.fields.push(std::mem::take(&mut field));
                     field.optional = optional;
+                    field.separated = stands == Stands::Always;
                     push_literal(&mut field, part);
                     open = true;
                 }
@@ -328,6 +349,17 @@ mod tests {
         assert_eq!(shown("<a>, <b>..."), ["<a>,<b>..."]);
         assert_eq!(shown("[<a>]"), ["<a>?", ""]);
         assert_eq!(shown("(<ecn>,<ssid>)"), ["(<ecn>,<ssid>)"]);
+        assert_eq!(shown("<<a>>,<<b>>"), ["<<a>>,<<b>>"]);
+    }
+
+    #[test]
+    fn commas_outside_of_brackets_are_always_there() {
+        let separated = |text: &str| -> Vec<bool> {
+            let rows = rows(&parse(text, false).expect("valid notation")).expect("valid rows");
+            rows.first().expect("a row").fields.iter().map(|field| field.separated).collect()
+        };
+        assert_eq!(separated("<a>,[<b>],[<c>][,<d>]"), [false, true, true, false]);
+        assert_eq!(separated("[<a>,<b>]"), [false, false]);
     }
 
     #[test]

@@ -134,7 +134,7 @@ pub(super) fn shape(row: Row<'_>, scope: &mut Scope<'_>, names: &[String]) -> Re
             }
             (None, None) => None,
         };
-        if !field.optional {
+        if !field.optional || field.separated {
             shape.min = at + 1;
         }
         let spec = param.and_then(|at| scope.builder.catalog.param(at));

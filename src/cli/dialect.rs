@@ -86,13 +86,13 @@ fn from_file(path: &Path) -> Result<Arc<Catalog>, Failure> {
     load_file(path).map_err(|error| Failure::Said(error.to_string()))
 }
 
-/// The catalog's own spelling of a model's name.
-pub(super) fn model(catalog: &Catalog, name: &str) -> Result<String, Failure> {
+/// The catalog's own spelling of a model's name, or what is wrong with it.
+pub(super) fn model(catalog: &Catalog, name: &str) -> Result<String, String> {
     if let Some(known) = catalog.model(name).and_then(|at| catalog.models.get(usize::from(at))) {
         return Ok(known.name.to_string());
     }
     let names: Vec<&str> = catalog.models.iter().map(|model| &*model.name).collect();
     let near = suggestion(name, names.iter().copied());
     let known = if names.is_empty() { "it has none".to_owned() } else { format!("it has: {}", names.join(", ")) };
-    Err(Failure::Said(format!("the dialect {} has no model `{name}`{near}; {known}", catalog.name)))
+    Err(format!("the dialect {} has no model `{name}`{near}; {known}", catalog.name))
 }

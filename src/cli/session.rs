@@ -243,9 +243,19 @@ impl Session {
         if let Some(why) = choice.why.filter(|_| !is_empty) {
             shared.out.note(&format!("{who}: dialect {dialect}, {why}"));
         }
-        let model = shared.settings.model.as_ref().or(shared.header.model.as_ref());
-        let model = model.map(|name| dialect::model(&choice.catalog, name)).transpose();
-        let model = model.map_err(|failure| failure.within(shared.file))?;
+        let named = |name: &String| dialect::model(&choice.catalog, name);
+        let model = match (&shared.settings.model, &shared.header.model) {
+            (Some(name), _) => Some(named(name).map_err(|why| Failure::Said(why).within(shared.file))?),
+            // Who recorded it may know more models than the manual.
+            (None, Some(name)) => match named(name) {
+                Ok(model) => Some(model),
+                Err(why) => {
+                    shared.out.note(&format!("{who}: {why}; decoded as of any model"));
+                    None
+                }
+            },
+            (None, None) => None,
+        };
         let from_boot = shared.settings.from_boot || shared.header.from_boot;
         let options = Options {
             model: model.clone(),

@@ -37,7 +37,11 @@ impl Choice {
         let fit = match self.misfit {
             // It fits, but nobody asked: who waits for such a line has it, though it is broken.
             // Unless the host was not recorded: then nobody knows who asked.
-            OUT_OF_RANGE | CATCH_ALL if self.rank == rank::NOBODY => 1,
+            OUT_OF_RANGE if self.rank == rank::NOBODY => 1,
+            // What anything fits is no better than a URC that is nearly this line.
+            CATCH_ALL if self.rank == rank::NOBODY => 0,
+            // A broken answer is no range list of the same command.
+            CATCH_ALL if self.rank == rank::COMMAND_OPEN => 1,
             0 if self.rank == rank::NOBODY && host_seen => 1,
             0 => 3,
             OUT_OF_RANGE | CATCH_ALL => 2,

@@ -112,6 +112,16 @@ pub(super) enum Owner {
     Line(u32),
 }
 
+impl Of {
+    /// The manual lets the host send more than it announces.
+    pub(super) fn may_have_more(&self, catalog: &Catalog) -> bool {
+        let Owner::Command(Some(command)) = self.owner else { return false };
+        let mut forms =
+            catalog.commands.get(command as usize).into_iter().flat_map(|command| command.forms.iter().flatten());
+        forms.any(|spec| spec.data.as_ref().is_some_and(|phase| phase.surplus))
+    }
+}
+
 impl Side {
     /// Time of a byte; asked in the order of the stream.
     #[inline]

@@ -171,6 +171,7 @@ impl Decoder {
         let seq = self.give(catalog, Sender::Host, bytes, None, EventKind::Noise, obs);
         if let Some((of, declared)) = self.after_data.take()
             && framing::lead(bytes) < bytes.len()
+            && !of.may_have_more(catalog)
         {
             let actual = declared + bytes.trim_ascii_end().len() as u64;
             let from = Sender::Host;

@@ -49,7 +49,6 @@ pub(crate) fn read(raw: &[u8], spec: Option<&ParamSpec>, escapes: bool, strict: 
         },
         Kind::Hex(_) | Kind::Code(_) if !quoted => match value::decimal(raw).or_else(|| value::hexadecimal(raw)) {
             Some(number) => Read::Int(number),
-            None if matches!(spec.kind, Kind::Code(_)) => Read::Bare,
             None => Read::Broken,
         },
         Kind::Float if !quoted => match (value::decimal(raw), value::float(raw)) {
@@ -61,7 +60,6 @@ pub(crate) fn read(raw: &[u8], spec: Option<&ParamSpec>, escapes: bool, strict: 
             let tolerated = strict == Strictness::Module || spec.quoted != Quoted::Never;
             match (is_quoted(raw), value::decimal(inner(raw)).or_else(|| value::hexadecimal(inner(raw)))) {
                 (true, Some(number)) if tolerated => Read::Int(number),
-                (true, None) if matches!(spec.kind, Kind::Code(_)) => Read::Quoted,
                 _ => Read::Broken,
             }
         }

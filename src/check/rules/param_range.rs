@@ -44,10 +44,12 @@ pub(super) fn broken(spec: &ParamSpec, param: Param<'_>) -> Option<String> {
         }
         (_, Value::Text(text)) if !spec.starts.is_empty() => {
             let text = text.bytes();
-            let fits = spec
-                .starts
-                .iter()
-                .any(|start| text.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start.as_bytes())));
+            let empty = text.is_empty()
+                && matches!(&spec.kind, Kind::String(length) | Kind::Text(length) if length.0.iter().any(|range| range.0 == 0));
+            let fits = empty
+                || spec.starts.iter().any(|start| {
+                    text.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start.as_bytes()))
+                });
             (!fits).then(|| format!("text that starts with {}", spec.starts.join(" or ")))
         }
         (Kind::Mac(wanted), Value::Text(text)) => {

@@ -15,7 +15,7 @@ use crate::generate::{Generator, Seed};
 /// Writes the corpus, and says what it reaches.
 pub(super) fn generate(args: &Gen, out: &Out) -> Result<u8, Failure> {
     let catalog = Catalogs::new(&[])?.named(&args.dialect)?;
-    let model = args.model.as_deref().map(|name| dialect::model(&catalog, name)).transpose()?;
+    let model = args.model.as_deref().map(|name| dialect::model(&catalog, name)).transpose().map_err(Failure::Said)?;
     let profiles: Vec<Option<&str>> = match &args.profile {
         Some(profile) => vec![Some(profile)],
         None => {

@@ -57,7 +57,7 @@ impl Plan {
             })?;
         let catalog = catalogs.named(name)?;
         let model = which.model.as_ref().or(config.model.as_ref());
-        let model = model.map(|name| dialect::model(&catalog, name)).transpose()?;
+        let model = model.map(|name| dialect::model(&catalog, name)).transpose().map_err(Failure::Said)?;
         let profile = which.profile.as_deref().map(|name| profile(&catalog, name)).transpose()?;
         let scenario = match &args.world.scenario {
             Some(path) => Scenario::load(path).map_err(|error| Failure::Said(error.to_string()))?,
