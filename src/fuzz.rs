@@ -4,13 +4,19 @@
 //! `corpus/` and over generated sessions. Every law is an assertion: an input that breaks one panics, and says which.
 //! Not part of the library's stable interface.
 
+#[cfg(feature = "cli")]
+mod compared;
 mod conversation;
+mod generated;
 mod laws;
 #[cfg(feature = "cli")]
 mod shown;
 mod syntax;
 
+#[cfg(feature = "cli")]
+pub use compared::compared;
 pub use conversation::{Chunk, Conversation};
+pub use generated::generated;
 pub use laws::{Record, Told};
 pub use syntax::syntax;
 

@@ -137,15 +137,45 @@ fn regressions_stay_fixed() {
         assert!(wrong.is_empty(), "{}: {}", name(&path), wrong.join("\n"));
     }
     #[allow(clippy::type_complexity)]
-    let bodies: [(&str, fn(&[u8])); 4] =
-        [("decode", fuzz::decode), ("check", fuzz::check), ("capture", fuzz::capture), ("catalog", fuzz::catalog)];
+    let bodies: [(&str, fn(&[u8])); 10] = [
+        ("decode", fuzz::decode),
+        ("check", fuzz::check),
+        ("capture", fuzz::capture),
+        ("catalog", fuzz::catalog),
+        ("diff", fuzz::compared),
+        ("generate", fuzz::generated),
+        ("levels", fuzz::levels),
+        ("mutate", fuzz::mutate),
+        ("syntax", fuzz::syntax),
+        ("uart", fuzz::uart),
+    ];
     for (folder, body) in bodies {
         for ending in ["bin", "toml"] {
-            for path in files(&format!("tests/regressions/{folder}"), ending) {
+            let folder = format!("tests/regressions/{folder}");
+            if !Path::new(ROOT).join(&folder).is_dir() {
+                continue;
+            }
+            for path in files(&folder, ending) {
                 eprintln!("{}", name(&path));
                 body(&fs::read(path).unwrap());
             }
         }
+    }
+}
+
+/// The bodies that take any bytes, over every transcript: of each alone, and of each with the next one.
+#[test]
+fn every_transcript_is_an_input() {
+    let mut last = Vec::new();
+    for path in files("corpus", "at") {
+        let text = fs::read(&path).unwrap();
+        let conversation = Conversation::from_transcript(&name(&path), &text).unwrap();
+        let input = conversation.to_bytes(5);
+        fuzz::syntax(&conversation.chunks.iter().flat_map(|chunk| chunk.bytes.clone()).collect::<Vec<u8>>());
+        fuzz::compared(&[&input[..], &input[..]].concat());
+        fuzz::compared(&[&last[..], &input[..]].concat());
+        fuzz::generated(&text);
+        last = input;
     }
 }
 

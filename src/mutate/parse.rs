@@ -203,6 +203,10 @@ impl Parser {
                 }
             }
         }
+        if runs.is_empty() && !input.is_empty() {
+            // Nobody says anything: marks and headers alone.
+            start(0, false, false, Sort::Noise, u32::MAX);
+        }
         let Some(mine) = pieces.get_mut(first..) else { return };
         mine.sort_by_key(|piece| piece.start);
         let mut end = input.len() as u32;

@@ -55,10 +55,16 @@ pub fn lead(input: &[u8]) -> usize {
 /// Reads a line with the blank lines ahead of it.
 ///
 /// # Errors
-/// `Incomplete` while its end, or the byte behind a CR that may be its end, is missing.
+/// `Incomplete` while its end, or the byte behind a CR that may be its end, is missing; `Error` where more than
+/// [`LEAD_MAX`] blanks stand ahead: these frame no line.
 #[inline]
 pub fn line(input: &[u8]) -> IResult<&[u8], Line<'_>> {
-    line_from(input, lead(input), 0)
+    match lead(input) {
+        start if start > LEAD_MAX => {
+            Err(nom::Err::Error(nom::error::Error::new(input, nom::error::ErrorKind::TooLarge)))
+        }
+        start => line_from(input, start, 0),
+    }
 }
 
 /// As [`line`], where the blanks ahead and `clear` bytes behind them without a line end are already known.
@@ -113,7 +119,8 @@ pub(crate) fn clear(body: &[u8]) -> usize {
 
 /// Reads a line where nothing follows `input` for now: a CR at the very end is its end. `None` where there is none.
 pub fn line_at_end(input: &[u8]) -> Option<(Line<'_>, &[u8])> {
-    cut(input, lead(input), 0, true)
+    let start = lead(input);
+    if start > LEAD_MAX { None } else { cut(input, start, 0, true) }
 }
 
 #[inline]
@@ -195,6 +202,15 @@ mod tests {
         let (line, rest) = line_at_end(b"OK\r").expect("a CR at the end");
         assert_eq!((line.content, line.ending, rest), (&b"OK"[..], Ending::Cr, &b""[..]));
         assert_eq!(line_at_end(b"OK"), None);
+    }
+
+    #[test]
+    fn too_many_blanks_frame_no_line() {
+        let most = [&vec![b'\r'; LEAD_MAX][..], b"OK\r\n"].concat();
+        assert_eq!(line(&most).expect("a whole line").1.content, b"OK");
+        let more = [&vec![b'\r'; LEAD_MAX + 1][..], b"\rOK\r\n"].concat();
+        assert!(matches!(line(&more), Err(nom::Err::Error(_))));
+        assert_eq!(line_at_end(&more), None);
     }
 
     #[test]
