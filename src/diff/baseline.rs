@@ -99,6 +99,8 @@ pub struct Baseline {
     /// What the firmware says of itself.
     identity: Vec<String>,
     recordings: Vec<String>,
+    /// Recordings that show how the session began.
+    starts: u32,
     /// Differences that were reviewed, sorted.
     #[serde(default)]
     pub accepted: Vec<Accepted>,
@@ -261,6 +263,7 @@ impl Baseline {
             dialect: side.dialect.clone(),
             identity: side.identity.clone(),
             recordings: side.recordings.iter().map(|(name, _)| name.clone()).collect(),
+            starts: side.starts,
             accepted: Vec::new(),
             script,
             answers,
@@ -276,6 +279,7 @@ impl Baseline {
             recordings: self.recordings.iter().map(|name| (name.clone(), false)).collect(),
             dialect: self.dialect.clone(),
             identity: self.identity.clone(),
+            starts: self.starts,
             script: self.script.len(),
             urcs: Urcs(self.urcs.clone()),
             ..Side::default()
@@ -316,6 +320,7 @@ impl Baseline {
                 latencies.extend(one.micros.iter().map(|micros| (key, result, *micros)));
             }
         }
+        side.count_commands(pools);
         side
     }
 }

@@ -14,6 +14,7 @@
 mod align;
 mod baseline;
 mod compare;
+mod lines;
 mod pool;
 mod ranges;
 mod record;

@@ -5,13 +5,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::pool::Pools;
-use super::shape::{class, kind};
+use super::lines::{cut, escaped, line_form, push_escaped, shown_name, urc_name, with_values};
+use super::pool::{OTHER, Pools};
+use super::shape::{bare, class, kind};
 use super::urc::Urcs;
 use crate::Sender;
-use crate::catalog::Kind;
-use crate::check::{Finding, Severity};
-use crate::escape::escape_into;
+use crate::check::{Finding, Rule, Severity};
 use crate::session::{Event, EventKind, Form, Name, Param, Params};
 
 /// Exchanges that may still get something.
@@ -23,14 +22,14 @@ const MOST_ITEMS: usize = 64;
 /// Lines of one answer whose values are kept.
 const MOST_LINES: usize = 64;
 
-/// Bytes of one value that are kept.
-const MOST_VALUE: usize = 200;
-
 /// Kinds of findings that are told apart.
 const MOST_FINDINGS: usize = 4096;
 
 /// Lines of a firmware's identity.
 const MOST_IDENTITY: usize = 8;
+
+/// The place of what comes before the host has sent anything.
+pub(super) const START: &str = "ahead of all commands";
 
 /// No latency.
 pub(super) const NONE: u32 = u32::MAX;
@@ -78,6 +77,8 @@ pub struct Recording {
     pub identity: Vec<String>,
     /// Places are lines of the file.
     pub(super) has_lines: bool,
+    /// The module said something ahead of the first command: the recording shows how the session began.
+    pub(super) has_start: bool,
     pub(super) exchanges: Vec<Exchange>,
     pub(super) urcs: Urcs,
     /// By rule, command and message, numbers left out.
@@ -91,6 +92,9 @@ impl Recording {
     }
 }
 
+/// Kind, name and form of something in an answer.
+type Item = (&'static str, String, String);
+
 /// An exchange that may still get something.
 #[derive(Debug, Default)]
 struct Open {
@@ -101,8 +105,9 @@ struct Open {
     name: String,
     is_test: bool,
     is_identity: bool,
-    /// Kind, name and form of each item.
-    items: Vec<(&'static str, String, String)>,
+    /// More is to come behind its result.
+    awaits: bool,
+    items: Vec<Item>,
     values: String,
     lines: usize,
     results: String,
@@ -199,7 +204,10 @@ impl Recorder {
 
     /// Takes a finding; `line` is that of the file where it is.
     pub fn finding(&mut self, finding: &Finding, severity: Severity, line: Option<u64>) {
-        let subject = finding.exchange.and_then(|number| self.find(number)).map(|open| open.name.clone());
+        // An answer that no open command asked for comes behind the newest one's result, as its event does.
+        let is_late = finding.rule == Rule::UnexpectedResponse;
+        let exchange = finding.exchange.or(self.newest.filter(|_| is_late));
+        let subject = exchange.and_then(|number| self.find(number)).map(|open| open.name.clone());
         let key = (finding.rule.name().to_owned(), subject.unwrap_or_default(), masked(&finding.message));
         let findings = &mut self.recording.findings;
         if findings.len() >= MOST_FINDINGS && !findings.contains_key(&key) {
@@ -280,6 +288,8 @@ impl Recorder {
             open.name.push_str(&self.key);
         }
         open.is_identity = is_identity(&open.name);
+        let spec = params.catalog.command(name.as_bytes()).and_then(|command| command.form(form));
+        open.awaits = spec.is_some_and(|spec| !spec.later.is_empty());
         open.key = pools.key(&self.key, &open.name);
         self.newest = Some(number);
         self.open.push_back(open);
@@ -289,7 +299,7 @@ impl Recorder {
     fn item(&mut self, exchange: Option<u64>, kind: &'static str, name: &str, mut form: String) {
         let between = self.between;
         let Some(open) = self.find_mut(exchange) else { return };
-        if between && kind != kind::ECHO {
+        if between && !matches!(kind, kind::ECHO | kind::LATER) {
             let lead = form.len() - form.trim_start_matches("\\r\\n").trim_start_matches("\\n").len();
             form.replace_range(..lead, "*");
         }
@@ -388,20 +398,43 @@ impl Recorder {
     }
 
     fn urc(&mut self, event: &Event<'_>, is_boot: bool, name: Name<'_>, params: Params<'_>, line: Option<u64>) {
-        let shown = shown_name(event.bytes, name, params).into_owned();
+        if let Some(at) = self.position(event.exchange) {
+            self.later(at, event, name, params);
+            return;
+        }
+        let shown = urc_name(event.bytes, name, params);
         let mut form = std::mem::take(&mut self.form);
         form.clear();
         let mut values = String::new();
         line_form(event.bytes, name, params, false, &mut form, &mut values, &mut self.scratch);
-        let owner = event.exchange.and_then(|number| self.find(number)).or_else(|| self.open.back());
-        let place = match owner {
-            None => "ahead of all commands".to_owned(),
+        let place = match self.open.back() {
+            None => {
+                self.recording.has_start = true;
+                START.to_owned()
+            }
             Some(open) if open.finals == 0 => format!("within {}", open.name),
             Some(open) => format!("after {}", open.name),
         };
         let at = self::place(line, event.seq);
         self.recording.urcs.push(&shown, is_boot, &form, &values, &place, at);
         self.form = form;
+    }
+
+    /// The delayed result of what a command's result only accepted is of its answer.
+    fn later(&mut self, at: usize, event: &Event<'_>, name: Name<'_>, params: Params<'_>) {
+        let Some(open) = self.open.get_mut(at).filter(|open| open.lines < MOST_LINES) else { return };
+        open.lines += 1;
+        let shown = shown_name(event.bytes, name, params).into_owned();
+        if !open.values.is_empty() {
+            open.values.push('\n');
+        }
+        open.values.push_str(&shown);
+        let mut form = String::new();
+        line_form(event.bytes, name, params, false, &mut form, &mut open.values, &mut self.scratch);
+        // It comes between other things.
+        let body = bare(&form);
+        open.awaits = false;
+        self.item(event.exchange, kind::LATER, &shown, format!("*{body}*"));
     }
 
     fn find(&self, number: u64) -> Option<&Open> {
@@ -421,15 +454,11 @@ impl Recorder {
     /// Nothing more comes for an exchange.
     fn close(&mut self, pools: &mut Pools, mut open: Open, is_last: bool) {
         self.scratch.clear();
-        // Runs of one name in a fixed order of their forms.
-        let mut start = 0;
-        while let Some(first) = open.items.get(start) {
-            let (kind, name) = (first.0, first.1.clone());
-            let len = open.items.iter().skip(start).take_while(|item| item.0 == kind && item.1 == name).count();
-            if let Some(run) = open.items.get_mut(start..start + len).filter(|_| kind == kind::LINE) {
-                run.sort_unstable();
-            }
-            start += len;
+        // Lines of a list in a fixed order of their forms: what stands in a list is not the firmware's.
+        let head = |item: &Item| item.2.find('<').unwrap_or(item.2.len());
+        let is_list = |a: &Item, b: &Item| a.0 == b.0 && a.1 == b.1 && a.2.get(..head(a)) == b.2.get(..head(b));
+        for run in open.items.chunk_by_mut(is_list).filter(|run| run.first().is_some_and(|one| one.0 == kind::LINE)) {
+            run.sort_unstable();
         }
         self.key.clear();
         for (at, (kind, name, form)) in open.items.iter().enumerate() {
@@ -447,10 +476,12 @@ impl Recorder {
             "" => "no result",
             results => results,
         };
+        // What the recording cuts off shows no whole answer either.
+        let is_whole = !is_last || !open.awaits;
         self.recording.exchanges.push(Exchange {
             key: open.key,
             result: pools.results.number(result),
-            answer: pools.answers.number(&self.key),
+            answer: if is_whole { pools.answers.number(&self.key) } else { OTHER },
             values: pools.values.number(&open.values),
             latency: open.latency,
             at: open.at,
@@ -475,199 +506,6 @@ impl Open {
 /// The line of the file, or else the event's number.
 fn place(line: Option<u64>, seq: u64) -> u32 {
     u32::try_from(line.unwrap_or(seq)).unwrap_or(u32::MAX)
-}
-
-/// A name that is the same for all lines of its kind: texts that no catalog knows have none of their own.
-fn shown_name<'a>(bytes: &[u8], name: Name<'a>, params: Params<'_>) -> std::borrow::Cow<'a, str> {
-    let is_known = !params.is_empty() || !params.catalog.line_index.find(name.as_bytes()).is_empty();
-    let body = bytes.trim_ascii();
-    let is_prefix =
-        body.get(name.as_bytes().len()).is_some_and(|&byte| byte == b':') && body.starts_with(name.as_bytes());
-    if is_known || is_prefix { name.to_text() } else { "(text)".into() }
-}
-
-/// Appends the form of a line, and to its name in `values` its values.
-fn line_form(
-    bytes: &[u8],
-    name: Name<'_>,
-    params: Params<'_>,
-    is_test: bool,
-    form: &mut String,
-    values: &mut String,
-    scratch: &mut Vec<u8>,
-) {
-    let end = bytes.trim_ascii_end().len();
-    let start = bytes.len() - bytes.trim_ascii_start().len();
-    let is_known = !params.is_empty() || !params.catalog.line_index.find(name.as_bytes()).is_empty();
-    if is_test || !is_known {
-        // One value: the ranges of a test command, or text behind a name or alone.
-        let body = bytes.get(start..end).unwrap_or_default();
-        let colon = body.iter().position(|&byte| byte == b':').map_or(0, |at| at + 1);
-        let colon = if is_test && !body.starts_with(b"+") { 0 } else { colon };
-        let gap = body.get(colon..).unwrap_or_default().iter().take_while(|byte| **byte == b' ').count();
-        let range = (start + colon + gap).min(end)..end;
-        let raw = bytes.get(range.clone()).unwrap_or_default();
-        let is_marked = body.first().is_some_and(|byte| matches!(byte, b'+' | b'*' | b'^' | b'$' | b'#' | b'%' | b'&'));
-        if is_marked && colon > 0 && !is_test {
-            let parts = fields(raw, range.start);
-            for part in &parts {
-                values.push('\t');
-                push_escaped(values, cut(bytes.get(part.clone()).unwrap_or_default().trim_ascii()), scratch);
-            }
-            let classes = parts.into_iter().map(|range| {
-                let class = class(bytes.get(range.clone()).unwrap_or_default().trim_ascii());
-                (range, class, "")
-            });
-            with_values(bytes, classes, form, scratch);
-            return;
-        }
-        values.push('\t');
-        push_escaped(values, cut(raw), scratch);
-        with_values(bytes, [(range, if is_test { "r" } else { "w" }, "")].into_iter(), form, scratch);
-        return;
-    }
-    for param in params.iter() {
-        values.push('\t');
-        // A field more than documented ends up in the last one.
-        let parts = split(&param);
-        if parts.len() > 1 {
-            for (at, part) in parts.into_iter().enumerate() {
-                values.push_str(if at > 0 { "\t" } else { "" });
-                push_escaped(values, cut(bytes.get(part).unwrap_or_default().trim_ascii()), scratch);
-            }
-            continue;
-        }
-        match param.spec() {
-            Some(spec) if spec.volatile => values.push('~'),
-            spec => {
-                if spec.is_some_and(|spec| {
-                    !spec.labels.is_empty()
-                        || matches!(spec.kind, Kind::Numbers | Kind::Words | Kind::Bits | Kind::Code(_))
-                }) {
-                    values.push('=');
-                }
-                push_escaped(values, cut(param.raw().trim_ascii()), scratch);
-            }
-        }
-    }
-    let classes = params.iter().flat_map(|param| {
-        let parts = split(&param);
-        let alone = parts.len() == 1;
-        parts.into_iter().map(move |range| {
-            let raw = bytes.get(range.clone()).unwrap_or_default().trim_ascii();
-            if alone { (range, of(&param), param.name()) } else { (range, class(raw), "") }
-        })
-    });
-    with_values(bytes, classes, form, scratch);
-}
-
-/// The fields in a parameter: several where it is broken by a comma.
-fn split(param: &Param<'_>) -> Vec<std::ops::Range<usize>> {
-    let (raw, start) = (param.raw(), param.range().start);
-    let whole = std::iter::once(start..start + raw.len()).collect();
-    if raw.contains(&b'(') || !raw.contains(&b',') {
-        return whole;
-    }
-    let parts = fields(raw, start);
-    // Free text has commas of its own.
-    let is_free = matches!(param.spec().map(|spec| &spec.kind), Some(Kind::Any | Kind::Text(_)));
-    let class =
-        |part: &std::ops::Range<usize>| class(raw.get(part.start - start..part.end - start).unwrap_or_default());
-    if is_free && parts.iter().any(|part| matches!(class(part), "w" | "x")) { whole } else { parts }
-}
-
-/// The fields of a line's text, which begins at `start`: what stands between its commas.
-fn fields(raw: &[u8], start: usize) -> Vec<std::ops::Range<usize>> {
-    let mut parts = Vec::new();
-    let (mut from, mut quoted) = (0, false);
-    for (at, byte) in raw.iter().enumerate() {
-        match byte {
-            b'"' => quoted = !quoted,
-            b',' if !quoted => {
-                parts.push(start + from..start + at);
-                from = at + 1;
-            }
-            _ => {}
-        }
-    }
-    parts.push(start + from..start + raw.len());
-    parts
-}
-
-/// What a parameter is.
-fn of(param: &Param<'_>) -> &'static str {
-    let raw = param.raw().trim_ascii();
-    let class = class(raw);
-    match param.spec().map(|spec| &spec.kind) {
-        // As documented: what it looks like besides depends on its value.
-        Some(Kind::Int(_) | Kind::Hex(_) | Kind::Bits | Kind::Numbers | Kind::Code(_) | Kind::Float)
-            if class == "x" && param.value() != crate::session::Value::Broken =>
-        {
-            "n"
-        }
-        Some(Kind::Text(_) | Kind::Any | Kind::HexString(_) | Kind::String(_) | Kind::Host(_) | Kind::List)
-            if class == "n" || class == "x" =>
-        {
-            "w"
-        }
-        Some(Kind::Words) if class != "q" && param.label().is_some() => "w",
-        _ => class,
-    }
-}
-
-/// Appends bytes with some of them replaced by what they are.
-fn with_values<'n>(
-    bytes: &[u8],
-    values: impl Iterator<Item = (std::ops::Range<usize>, &'static str, &'n str)>,
-    form: &mut String,
-    scratch: &mut Vec<u8>,
-) {
-    let mut at = 0;
-    for (range, class, name) in values {
-        let raw = bytes.get(range.clone()).unwrap_or_default();
-        let start = range.start + raw.len() - raw.trim_ascii_start().len();
-        let end = (range.end - (raw.len() - raw.trim_ascii_end().len())).max(start);
-        if start < at {
-            continue;
-        }
-        push_escaped(form, bytes.get(at..start).unwrap_or_default(), scratch);
-        form.push('<');
-        form.push_str(class);
-        if !name.is_empty() {
-            form.push(':');
-            form.push_str(name);
-        }
-        form.push('>');
-        at = end;
-    }
-    push_escaped(form, bytes.get(at..).unwrap_or_default(), scratch);
-}
-
-/// Appends bytes as transcripts write them; what begins a value here is an escape.
-fn push_escaped(text: &mut String, bytes: &[u8], scratch: &mut Vec<u8>) {
-    if bytes.iter().all(|byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'\\' | b'<' | b'*')) {
-        text.push_str(std::str::from_utf8(bytes).unwrap_or_default());
-        return;
-    }
-    scratch.clear();
-    escape_into(bytes, scratch);
-    for c in String::from_utf8_lossy(scratch).chars() {
-        match c {
-            '<' => text.push_str("\\x3C"),
-            '*' => text.push_str("\\x2A"),
-            _ => text.push(c),
-        }
-    }
-}
-
-fn escaped(bytes: &[u8], scratch: &mut Vec<u8>) -> String {
-    let mut text = String::new();
-    push_escaped(&mut text, bytes, scratch);
-    text
-}
-
-fn cut(bytes: &[u8]) -> &[u8] {
-    bytes.get(..MOST_VALUE).unwrap_or(bytes)
 }
 
 /// A message without its numbers: what is the same in every recording.

@@ -18,6 +18,7 @@ pub(super) mod kind {
     pub(in crate::diff) const DATA: &str = "data";
     pub(in crate::diff) const ECHO: &str = "echo";
     pub(in crate::diff) const FINAL: &str = "final";
+    pub(in crate::diff) const LATER: &str = "later";
     pub(in crate::diff) const LINE: &str = "line";
     pub(in crate::diff) const PROGRESS: &str = "progress";
     pub(in crate::diff) const PROMPT: &str = "prompt";
@@ -97,12 +98,43 @@ pub(super) fn form(form: &str) -> Form<'_> {
     parsed
 }
 
+/// A form for people: what stands for a value is called by its name, or by what it is.
+pub(super) fn readable(form: &str) -> String {
+    let mut text = String::new();
+    let mut rest = form;
+    while let Some((literal, value, behind)) = next_value(rest) {
+        text.push_str(literal);
+        let (class, name) = value.split_once(':').unwrap_or((value, ""));
+        let name = match (class, name) {
+            ("", "") => "",
+            ("n", "") => "<number>",
+            ("q", "") => "<text>",
+            ("r", "") => "<ranges>",
+            ("x", "") => "<hex>",
+            (_, "") => "<word>",
+            _ => &format!("<{name}>"),
+        };
+        match class {
+            "q" => text.push_str(&format!("\"{name}\"")),
+            _ => text.push_str(name),
+        }
+        rest = behind;
+    }
+    text + rest
+}
+
 /// Literal text, the value behind it, and what follows.
 fn next_value(text: &str) -> Option<(&str, &str, &str)> {
     let at = text.find('<')?;
     let (literal, rest) = text.split_at_checked(at)?;
     let (value, behind) = rest.get(1..)?.split_once('>')?;
     Some((literal, value, behind))
+}
+
+/// Escaped text without the line ends around it.
+pub(super) fn bare(text: &str) -> &str {
+    let text = text.get(leading(text)..).unwrap_or_default();
+    text.get(..trailing(text)).unwrap_or_default()
 }
 
 /// Length of the line ends at the start of escaped text.
@@ -160,6 +192,12 @@ mod tests {
         let parsed = form("*<n>,CONNECT*");
         assert_eq!((parsed.lead, parsed.head, parsed.values, parsed.rest), (None, "", vec!["n"], ",CONNECT"));
         assert_eq!(form("OK\\r\\n"), Form { lead: Some(""), head: "OK", tail: Some("\\r\\n"), ..Form::default() });
+    }
+
+    #[test]
+    fn forms_read_well() {
+        assert_eq!(readable("\\r\\n+CREG: <n:n>,<q>\\r\\n"), "\\r\\n+CREG: <n>,\"<text>\"\\r\\n");
+        assert_eq!(readable("+CIFSR:STAIP,<q:IP>,<>"), "+CIFSR:STAIP,\"<IP>\",");
     }
 
     #[test]

@@ -3,10 +3,10 @@
 //! A step is one thing that the host did, with what came of it in each recording. A command that is sent again and again
 //! with nothing in between (a poll, a retry) is one step.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::align::align;
-use super::pool::Pools;
+use super::pool::{OTHER, Pools};
 use super::record::{Found, NONE, Recording};
 use super::urc::Urcs;
 
@@ -38,6 +38,8 @@ pub struct Side {
     pub(super) dialect: String,
     /// What the firmware says of itself.
     pub(super) identity: Vec<String>,
+    /// Recordings that show how the session began.
+    pub(super) starts: u32,
     /// The key of each step; those of the first recording first, in its order.
     pub(super) steps: Vec<u32>,
     /// How many of them are the first recording's.
@@ -48,6 +50,8 @@ pub struct Side {
     pub(super) latencies: [Vec<(u32, u32, u32)>; 2],
     pub(super) urcs: Urcs,
     pub(super) findings: BTreeMap<(String, String, String), Broken>,
+    /// How often the host sent each command, without parameters, in all recordings together.
+    pub(super) sent: HashMap<String, u32>,
 }
 
 impl Side {
@@ -58,7 +62,23 @@ impl Side {
             side.add(pools, recording);
         }
         side.samples.sort_by_key(|sample| sample.step);
+        side.count_commands(pools);
         side
+    }
+
+    /// Notes how often the host sent what; the samples are complete.
+    pub(super) fn count_commands(&mut self, pools: &Pools) {
+        let mut sent: HashMap<u32, u32> = HashMap::new();
+        for sample in &self.samples {
+            let key = self.steps.get(sample.step as usize).copied().unwrap_or(OTHER);
+            *sent.entry(pools.command(key)).or_default() += 1;
+        }
+        self.sent = sent.into_iter().map(|(command, count)| (pools.names.text(command).to_owned(), count)).collect();
+    }
+
+    /// Whether the host sent a command once in each recording.
+    pub(super) fn is_once(&self, command: &str) -> bool {
+        self.sent.get(command).is_some_and(|count| *count == self.count())
     }
 
     /// The names of its recordings.
@@ -101,8 +121,9 @@ impl Side {
 
     fn add(&mut self, pools: &Pools, recording: Recording) {
         let number = u16::try_from(self.recordings.len()).unwrap_or(u16::MAX);
-        let Recording { name, dialect, identity, has_lines, exchanges, urcs, findings } = recording;
+        let Recording { name, dialect, identity, has_lines, has_start, exchanges, urcs, findings } = recording;
         self.recordings.push((name, has_lines));
+        self.starts += u32::from(has_start);
         if self.dialect.is_empty() {
             self.dialect = dialect;
         }

@@ -87,7 +87,9 @@ impl Comparison {
         }
         let wide = self.old.width().max(self.new.width());
         let many = self.p * (tests.max(1) as f64) < 0.01 && self.delta.abs() >= 0.474 && ratio >= 1.25;
-        let few = self.p < 0.05 && self.delta.abs() >= 0.95 && ratio >= 2.0 && apart > 3.0 * wide;
+        // The less the medians differ, the farther they must lie apart.
+        let is_clear = (ratio >= 2.0 && apart > 3.0 * wide) || (ratio >= 1.25 && apart > 10.0 * wide);
+        let few = self.p < 0.05 && self.delta.abs() >= 0.95 && is_clear;
         few || (many && apart > wide / 2.0)
     }
 }

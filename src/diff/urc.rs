@@ -10,13 +10,27 @@ use serde::{Deserialize, Serialize};
 const MOST_NAMES: usize = 2048;
 
 /// Forms and places of one name that are told apart.
-const MOST_FORMS: usize = 32;
+pub(super) const MOST_FORMS: usize = 32;
 
 /// Values of one field that are told apart; more of them, and the field varies.
-const MOST_VALUES: usize = 8;
+pub(super) const MOST_VALUES: usize = 8;
+
+/// How often something came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Times {
+    pub(super) times: u32,
+    /// In how many recordings.
+    pub(super) recordings: u32,
+}
+
+impl Times {
+    const ONCE: Self = Self { times: 1, recordings: 1 };
+}
 
 /// Lines of one name.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Urc {
     /// It is a line of a boot banner.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -25,11 +39,11 @@ pub(super) struct Urc {
     /// In how many recordings.
     pub(super) recordings: u32,
     /// How often in each form.
-    pub(super) forms: BTreeMap<String, u32>,
+    pub(super) forms: BTreeMap<String, Times>,
     /// How often at each place relative to the commands.
-    pub(super) places: BTreeMap<String, u32>,
+    pub(super) places: BTreeMap<String, Times>,
     /// The values of each field.
-    pub(super) values: Vec<BTreeMap<String, u32>>,
+    pub(super) values: Vec<BTreeMap<String, Times>>,
     /// Where the first one is.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(super) at: u32,
@@ -53,14 +67,14 @@ impl Urcs {
         }
         let Some(urc) = self.0.get_mut(name) else { return };
         urc.count = urc.count.saturating_add(1);
-        count(&mut urc.forms, form, 1, MOST_FORMS);
-        count(&mut urc.places, place, 1, MOST_FORMS);
+        again(&mut urc.forms, form, MOST_FORMS);
+        again(&mut urc.places, place, MOST_FORMS);
         for (at, value) in values.split('\t').skip(1).take(MOST_FORMS).enumerate() {
             if at >= urc.values.len() {
                 urc.values.push(BTreeMap::new());
             }
             if let Some(known) = urc.values.get_mut(at) {
-                count(known, value, 1, MOST_VALUES);
+                again(known, value, MOST_VALUES);
             }
         }
     }
@@ -92,11 +106,21 @@ impl Urcs {
     }
 }
 
-fn count(table: &mut BTreeMap<String, u32>, text: &str, times: u32, most: usize) {
-    if let Some(count) = table.get_mut(text) {
-        *count = count.saturating_add(times);
+/// Once more in the same recording.
+fn again(table: &mut BTreeMap<String, Times>, text: &str, most: usize) {
+    match table.get_mut(text) {
+        Some(known) => known.times = known.times.saturating_add(1),
+        None => count(table, text, Times::ONCE, most),
+    }
+}
+
+/// So many times more, in other recordings.
+fn count(table: &mut BTreeMap<String, Times>, text: &str, more: Times, most: usize) {
+    if let Some(known) = table.get_mut(text) {
+        known.times = known.times.saturating_add(more.times);
+        known.recordings += more.recordings;
     } else if table.len() <= most {
         // One more than the most shows that there were too many.
-        table.insert(text.to_owned(), times);
+        table.insert(text.to_owned(), more);
     }
 }

@@ -4,6 +4,9 @@
 //! Natural variation: values that vary (`{15..28}`), latencies, unasked lines at any place, how many times a host asks
 //! until something is ready, and how the bytes are cut.
 
+pub mod bench;
+pub mod changes;
+
 use std::sync::{Arc, LazyLock};
 
 use atscope::catalog::Catalog;
@@ -168,13 +171,7 @@ impl Firmware {
 
     /// One recording.
     pub fn record(&self, pools: &mut Pools, name: &str, seed: u64) -> Recording {
-        let mut tap = Tap { recorder: Recorder::new(name.to_owned()), pools };
-        let mut analyzer = Analyzer::new(known(self.dialect), Options::default());
-        for (from, millis, bytes) in self.played(seed) {
-            analyzer.push(from, Some(Time::from_nanos((millis * 1e6) as u64)), &bytes, &[], &mut tap);
-        }
-        analyzer.finish(&mut tap);
-        tap.recorder.finish(tap.pools, self.dialect)
+        read(pools, name, self.dialect, &self.played(seed))
     }
 
     /// Perhaps an unasked line ahead of a command; never ahead of data.
@@ -213,6 +210,17 @@ impl Firmware {
         });
         answers.nth(part).expect("an answer")
     }
+}
+
+/// What the analyzer makes of a session: who said when, in milliseconds, which bytes.
+pub fn read(pools: &mut Pools, name: &str, dialect: &str, chunks: &[(Sender, f64, Vec<u8>)]) -> Recording {
+    let mut tap = Tap { recorder: Recorder::new(name.to_owned()), pools };
+    let mut analyzer = Analyzer::new(known(dialect), Options::default());
+    for (from, millis, bytes) in chunks {
+        analyzer.push(*from, Some(Time::from_nanos((millis * 1e6) as u64)), bytes, &[], &mut tap);
+    }
+    analyzer.finish(&mut tap);
+    tap.recorder.finish(tap.pools, dialect)
 }
 
 /// The catalog of a dialect, loaded once.
@@ -333,7 +341,7 @@ pub fn plants() -> Vec<Plant> {
         "a new URC", simcom, UrcNew, "+CGEV", |f| f.answer("AT+CGATT?", 0).0.push_str("\r\n+CGEV: EPS PDN ACT 1\r\n");
         "a new boot line", esp, UrcNew, "WIFI DISCONNECT", |f| swap(f, "\r\nready\r\n", "\r\nready\r\nWIFI DISCONNECT\r\n");
         "a URC gone", esp, UrcGone, "WIFI CONNECTED", |f| swap(f, "WIFI CONNECTED\r\n", "");
-        "a delayed result gone", simcom, UrcGone, "+HTTPACTION", |f| swap(f, "\r\n+HTTPACTION: 0,200,64\r\n", "");
+        "a delayed result gone", simcom, LineGone, "AT+HTTPACTION=", |f| swap(f, "\r\n+HTTPACTION: 0,200,64\r\n", "");
         "a URC behind OK", esp, UrcPlace, "WIFI GOT IP", |f| {
             *f.answer("AT+CWJAP=\"net\",\"secret\"", 1).0 = "\r\nOK\r\n".into();
             *f.answer("AT+CWJAP=\"net\",\"secret\"", 2).0 = "WIFI GOT IP\r\n".into();
@@ -351,7 +359,7 @@ pub fn plants() -> Vec<Plant> {
             swap(f, "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", "0123456789abcdef0123456789abcdef0123456789abcdef");
         };
         "less data than announced", simcom, RuleBroken, "", |f| swap(f, &"0123456789abcdef".repeat(4), "0123");
-        "a status that no table has", simcom, RuleBroken, "AT+HTTPACTION=", |f| swap(f, "0,200,64", "0,999,64");
+        "a status that no table has", simcom, Value, "AT+HTTPACTION=", |f| swap(f, "0,200,64", "0,999,64");
         "a reset", simcom, RuleBroken, "", |f| f.answer("AT+CPMS?", 0).0.push_str("\r\nRDY\r\n");
         "slower", simcom, Slower, "AT+CPIN?", |f| *f.answer("AT+CPIN?", 0).1 = 60.0;
         "faster", esp, Faster, "AT+CWLAP", |f| *f.answer("AT+CWLAP", 0).1 = 400.0;

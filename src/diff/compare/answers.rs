@@ -3,10 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
+use super::ends::Ends;
 use super::steps::SEVERAL;
+use super::words::{LINES, Told, ends, of_form, quoted};
 use super::{Difference, Kind};
 use crate::check::Severity;
 use crate::diff::pool::{OTHER, Pools};
+use crate::diff::record::is_identity;
 use crate::diff::shape::{self, alike, kind};
 use crate::diff::side::{Sample, Side};
 
@@ -51,6 +54,9 @@ impl Group {
     }
 }
 
+/// Answers, and where each was seen.
+type Answers = [(u32, Seen)];
+
 /// One thing about an answer that may differ.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Aspect {
@@ -70,6 +76,7 @@ pub(super) fn compare(
     old: &Side,
     new: &Side,
     groups: &HashMap<(u32, u32), Group>,
+    line_ends: Ends,
     list: &mut Vec<Difference>,
 ) {
     let mut known: Option<HashMap<u32, BTreeSet<u32>>> = None;
@@ -79,17 +86,13 @@ pub(super) fn compare(
         let [olds, news] = &group.sides;
         let ids = |answers: &[(u32, Seen)]| answers.iter().map(|one| one.0).collect::<BTreeSet<u32>>();
         let (before, after) = (ids(olds), ids(news));
-        if before.is_empty()
-            || after.is_empty()
-            || before.intersection(&after).next().is_some()
-            || before.contains(&OTHER)
-        {
+        if before.is_empty() || after.is_empty() || before.intersection(&after).next().is_some() {
             continue;
         }
         // Every answer that the old side gave to the command, whatever the parameters.
         let known = known.get_or_insert_with(|| answers_by_command(pools, old));
         let elsewhere = known.get(&group.command);
-        one(pools, (old, new), group, elsewhere, list);
+        one(pools, (old, new), group, elsewhere, line_ends, list);
     }
 }
 
@@ -105,32 +108,109 @@ fn answers_by_command(pools: &Pools, side: &Side) -> HashMap<u32, BTreeSet<u32>>
     known
 }
 
+/// Aspects of an answer that differ in the same way.
+#[derive(Clone, Copy, Debug)]
+struct Changed<'a> {
+    aspect: &'a Aspect,
+    old: (&'a String, &'a (Seen, String)),
+    new: (&'a String, &'a (Seen, String)),
+    count: u64,
+    /// The old side has both, whatever the parameters.
+    is_known: bool,
+}
+
 fn one(
     pools: &Pools,
     (old, new): (&Side, &Side),
     group: &Group,
     elsewhere: Option<&BTreeSet<u32>>,
+    line_ends: Ends,
     list: &mut Vec<Difference>,
 ) {
     let [olds, news] = &group.sides;
     let names: BTreeSet<(&'static str, String)> =
         olds.iter().chain(news).flat_map(|(answer, _)| named(pools.answers.text(*answer))).collect();
-    let looks = |answers: &[(u32, Seen)]| {
+    let looks = |answers: &mut dyn Iterator<Item = (u32, Seen)>| {
         let mut looks = Looks::new();
-        for (answer, seen) in answers {
-            look(pools.answers.text(*answer), &names, *seen, &mut looks);
-        }
+        answers.for_each(|(answer, seen)| look(pools.answers.text(answer), &names, seen, &mut looks));
         looks
     };
-    let (before, after) = (looks(olds), looks(news));
+    let (before, after) = (looks(&mut olds.iter().copied()), looks(&mut news.iter().copied()));
+    let nowhere = Seen { count: 0, recordings: 0, first: (0, 0) };
+    let others = looks(&mut elsewhere.into_iter().flatten().map(|answer| (*answer, nowhere)));
+    let mut changes: Vec<(Changed<'_>, Vec<usize>)> = Vec::new();
+    for change in changed(&before, &after, &others, line_ends) {
+        let aspect = change.aspect;
+        let joins = |(first, _): &(Changed<'_>, Vec<usize>)| {
+            let is_field = matches!(aspect.kind, Kind::FieldType | Kind::Quoting);
+            let is_same = first.aspect.kind == aspect.kind && first.aspect.item == aspect.item;
+            is_field && is_same && first.old.0 == change.old.0 && first.new.0 == change.new.0
+        };
+        match changes.iter_mut().find(|known| joins(known)) {
+            Some((_, fields)) => fields.push(aspect.at),
+            None => changes.push((change, vec![aspect.at])),
+        }
+    }
     let is_strong = group.recordings(0) as usize >= SEVERAL && group.recordings(1) as usize >= SEVERAL;
-    let mut others = None;
+    let subject = pools.names.text(group.command);
+    let mut found = Vec::new();
+    for (change, fields) in changes {
+        let Changed { aspect, old: (from, (old_seen, old_text)), new: (to, (new_seen, new_text)), .. } = change;
+        let is_permuted = aspect.kind == Kind::FieldType && is_permuted(&before, &after, &aspect.item);
+        let mut told = told(aspect, from, to, &fields, is_permuted);
+        let least = least(change, is_strong, subject, (olds, news), pools);
+        told.severity = told.severity.min(least);
+        let one = Difference::new(told.kind, told.severity, subject, &told.part, told.message).general(told.general);
+        let places = (old.place(old_seen.first.0, old_seen.first.1), new.place(new_seen.first.0, new_seen.first.1));
+        found.push(one.sides(shown(old_text, from), shown(new_text, to)).at(places.0, places.1).times(change.count));
+    }
+    renamed(&mut found);
+    list.append(&mut found);
+}
+
+/// How bad a difference may be at most, as far as the recordings show.
+fn least(
+    change: Changed<'_>,
+    is_strong: bool,
+    subject: &str,
+    (olds, news): (&Answers, &Answers),
+    pools: &Pools,
+) -> Severity {
+    if is_identity(subject) {
+        // The firmware says that it is another one.
+        return Severity::Warning;
+    }
+    if is_strong {
+        return Severity::Error;
+    }
+    if change.is_known {
+        return Severity::Info;
+    }
+    let item = change.aspect.item.0;
+    let is_line = item == kind::LINE && change.aspect.kind == Kind::LineNew;
+    let is_bare = |answers: &Answers| {
+        let has_lines = |answer: u32| shape::items(pools.answers.text(answer)).any(|item| item.kind == kind::LINE);
+        !answers.iter().any(|(answer, _)| has_lines(*answer))
+    };
+    match item {
+        // Once it may just have come too late.
+        kind::LATER => Severity::Warning,
+        // A list that is empty, where it was read once.
+        _ if is_line && !subject.ends_with('?') && (is_bare(olds) || is_bare(news)) => Severity::Info,
+        _ => Severity::Error,
+    }
+}
+
+/// The aspects in which two answers have nothing in common.
+fn changed<'a>(before: &'a Looks, after: &'a Looks, others: &Looks, line_ends: Ends) -> Vec<Changed<'a>> {
     // A line whose fields are more or fewer has others at each place, too.
     let mut recounted: HashSet<(&'static str, String)> = HashSet::new();
     let mut recast: HashSet<(&'static str, String)> = HashSet::new();
-    for (aspect, olds) in &before {
+    let mut changes = Vec::new();
+    for (aspect, olds) in before {
         let Some(news) = after.get(aspect) else { continue };
-        if olds.keys().any(|text| news.keys().any(|other| same(aspect.kind, text, other))) {
+        let alike = |a: &str, b: &str| same(aspect.kind, a, b, line_ends);
+        if olds.keys().any(|text| news.keys().any(|other| alike(text, other))) {
             continue;
         }
         let is_field = matches!(aspect.kind, Kind::FieldType | Kind::Quoting | Kind::Spacing | Kind::Spelling);
@@ -139,48 +219,57 @@ fn one(
         }
         match aspect.kind {
             Kind::FieldCount => drop(recounted.insert(aspect.item.clone())),
-            Kind::FieldType if !recast.insert(aspect.item.clone()) && is_permuted(&before, &after, &aspect.item) => {
+            Kind::FieldType if !recast.insert(aspect.item.clone()) && is_permuted(before, after, &aspect.item) => {
                 continue;
             }
             _ => {}
         }
-        let (Some((from, (old_seen, old_text))), Some((to, (new_seen, new_text)))) =
-            (olds.first_key_value(), news.first_key_value())
-        else {
-            continue;
-        };
-        let others = others.get_or_insert_with(|| {
-            let mut looks = Looks::new();
-            for answer in elsewhere.into_iter().flatten() {
-                look(pools.answers.text(*answer), &names, *old_seen, &mut looks);
-            }
-            looks
-        });
+        let (Some(old), Some(new)) = (olds.first_key_value(), news.first_key_value()) else { continue };
         let is_known = others
             .get(aspect)
-            .is_some_and(|known| news.keys().any(|text| known.keys().any(|other| same(aspect.kind, text, other))));
-        let mut told = told(aspect, from, to, &before, &after);
-        if is_known && !is_strong {
-            told.severity = Severity::Info;
-        }
-        let subject = pools.names.text(group.command);
-        let one = Difference::new(told.kind, told.severity, subject, &told.part, told.message).general(told.general);
+            .is_some_and(|known| news.keys().any(|text| known.keys().any(|other| alike(text, other))));
         let count = news.values().map(|(seen, _)| u64::from(seen.count)).sum();
-        let places = (old.place(old_seen.first.0, old_seen.first.1), new.place(new_seen.first.0, new_seen.first.1));
-        list.push(one.sides(shown(old_text, from), shown(new_text, to)).at(places.0, places.1).times(count));
+        changes.push(Changed { aspect, old, new, count, is_known });
+    }
+    changes
+}
+
+/// A line that is gone and one that is new are one, where they are called alike.
+fn renamed(list: &mut Vec<Difference>) {
+    let bare = |one: &Difference| -> String {
+        one.part.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
+    };
+    let is_alike = |a: &Difference, b: &Difference| {
+        let (a, b) = (bare(a), bare(b));
+        a.len().min(b.len()) > 2 && (a.starts_with(&b) || b.starts_with(&a))
+    };
+    while let Some((gone, new)) =
+        list.iter().enumerate().filter(|(_, one)| one.kind == Kind::LineGone).find_map(|(at, gone)| {
+            let other = list.iter().position(|one| one.kind == Kind::LineNew && is_alike(gone, one))?;
+            Some((at, other))
+        })
+    {
+        let other = list.get(new).cloned();
+        if let (Some(one), Some(other)) = (list.get_mut(gone), other) {
+            one.kind = Kind::Spelling;
+            one.message = format!("line `{}` is called `{}` now", one.part, other.part);
+            (one.new, one.new_place) = (other.new, other.new_place);
+        }
+        list.remove(new);
     }
 }
 
 /// What shows a difference: the line, where there is one.
 fn shown(line: &str, text: &str) -> String {
-    if line.is_empty() { text.to_owned() } else { line.to_owned() }
+    if line.is_empty() { text.to_owned() } else { shape::readable(line) }
 }
 
 /// Whether two texts of an aspect mean the same.
-fn same(kind: Kind, a: &str, b: &str) -> bool {
+pub(super) fn same(kind: Kind, a: &str, b: &str, line_ends: Ends) -> bool {
     match kind {
         Kind::FieldType => alike(a, b) || a.is_empty() || b.is_empty() || a == "q" || b == "q",
         Kind::Quoting => a == b || a == "-" || b == "-",
+        Kind::BlankLines | Kind::Echo | Kind::Prompt => a == b || line_ends.are_same(a, b),
         _ => a == b,
     }
 }
@@ -196,10 +285,13 @@ fn is_permuted(before: &Looks, after: &Looks, item: &(&'static str, String)) -> 
     classes(before) == classes(after)
 }
 
-/// What an item is called: a line whose fixed text goes on behind its name has that too (`+CIFSR:STAIP`).
+/// What an item is called: its text where it has no name, and a line whose fixed text goes on behind its name has that too (`+CIFSR:STAIP`).
 fn called(item: &shape::Item<'_>) -> String {
     if item.kind != kind::LINE {
         return item.name.to_owned();
+    }
+    if item.name.is_empty() {
+        return shape::readable(shape::bare(item.form));
     }
     let head = shape::form(item.form).head;
     let is_name = head.get(..item.name.len()).is_some_and(|start| start.eq_ignore_ascii_case(item.name));
@@ -215,8 +307,9 @@ fn called(item: &shape::Item<'_>) -> String {
 /// The items that an answer names.
 fn named(answer: &str) -> impl Iterator<Item = (&'static str, String)> + '_ {
     shape::items(answer).filter_map(|item| {
-        let kind =
-            [kind::LINE, kind::PROGRESS, kind::PROMPT, kind::DATA].into_iter().find(|kind| *kind == item.kind)?;
+        let kind = [kind::LINE, kind::LATER, kind::PROGRESS, kind::PROMPT, kind::DATA]
+            .into_iter()
+            .find(|kind| *kind == item.kind)?;
         Some((kind, called(&item)))
     })
 }
@@ -242,7 +335,10 @@ fn look(answer: &str, names: &BTreeSet<(&'static str, String)>, seen: Seen, look
         |item: &&shape::Item<'_>| matches!(item.kind, kind::LINE | kind::DATA | kind::PROMPT | kind::PROGRESS);
     let mut order: Vec<String> = items.iter().filter(in_order).map(called).collect();
     order.dedup();
-    note(Kind::LineOrder, (kind::LINE, ""), order.len(), &order.join(", "), "");
+    // Of the same lines alone.
+    let mut lines = order.clone();
+    lines.sort_unstable();
+    note(Kind::LineOrder, (kind::LINE, &lines.join(", ")), 0, &order.join(", "), "");
     if let Some(first) = items.iter().position(|item| item.kind == kind::FINAL) {
         let is_data = |item: &shape::Item<'_>| matches!(item.kind, kind::LINE | kind::DATA | kind::PROMPT);
         let ahead = items.iter().take(first).filter(|item| is_data(item)).count();
@@ -261,7 +357,7 @@ fn look(answer: &str, names: &BTreeSet<(&'static str, String)>, seen: Seen, look
 /// Notes the aspects of each line's form.
 fn forms(items: &[shape::Item<'_>], note: &mut impl FnMut(Kind, (&'static str, &str), usize, &str, &str)) {
     for item in items {
-        let kinds = [kind::LINE, kind::PROGRESS, kind::FINAL, kind::PROMPT];
+        let kinds = [kind::LINE, kind::LATER, kind::PROGRESS, kind::FINAL, kind::PROMPT];
         let Some(kind) = kinds.into_iter().find(|kind| *kind == item.kind) else { continue };
         let called = called(item);
         let (name, shown) = ((kind, called.as_str()), item.form);
@@ -286,11 +382,18 @@ pub(super) fn aspects(form: &str, note: &mut impl FnMut(Kind, usize, &str)) {
     }
     // Blanks behind a colon are told as such.
     note(Kind::Spelling, 0, &parsed.head.replace(": ", ":"));
-    note(Kind::Spacing, 3, if parsed.head.contains(": ") { "blanks" } else { "" });
+    let has_colon = parsed.head.contains(':');
+    let ends_in_colon = parsed.head.ends_with(':');
+    if has_colon {
+        let has_blanks = parsed.head.contains(": ") || (ends_in_colon && !parsed.gap.is_empty());
+        note(Kind::Spacing, 3, if has_blanks { "blanks" } else { "" });
+    }
     note(Kind::Spelling, 1, parsed.rest.trim());
     if !parsed.values.is_empty() {
         note(Kind::FieldCount, 0, &parsed.values.len().to_string());
-        note(Kind::Spacing, 0, parsed.gap);
+        if !ends_in_colon {
+            note(Kind::Spacing, 0, parsed.gap);
+        }
         let end = parsed.rest.len() - parsed.rest.trim_end().len();
         note(Kind::Spacing, 2, if end > 0 { "blanks at the end" } else { "" });
     }
@@ -318,22 +421,14 @@ pub(super) fn aspects(form: &str, note: &mut impl FnMut(Kind, usize, &str)) {
     }
 }
 
-/// A difference in words.
-struct Told {
-    kind: Kind,
-    severity: Severity,
-    part: String,
-    message: String,
-    general: String,
-}
-
-fn told(aspect: &Aspect, from: &str, to: &str, before: &Looks, after: &Looks) -> Told {
+fn told(aspect: &Aspect, from: &str, to: &str, fields: &[usize], is_permuted: bool) -> Told {
     let (item, name) = &aspect.item;
     let what = match *item {
         kind::FINAL => format!("result `{name}`"),
         kind::PROMPT => format!("prompt `{name}`"),
         kind::PROGRESS => format!("progress line `{name}`"),
         kind::DATA => format!("data of `{name}`"),
+        kind::LATER => format!("delayed line `{name}`"),
         _ => format!("line `{name}`"),
     };
     let is_there = to == "there";
@@ -350,103 +445,21 @@ fn told(aspect: &Aspect, from: &str, to: &str, before: &Looks, after: &Looks) ->
             let severity = if *item == kind::PROGRESS { Severity::Warning } else { Severity::Error };
             simple(Kind::LineGone, severity, format!("{what} is gone"))
         }
-        Kind::LineOrder => simple(Kind::LineOrder, Severity::Error, format!("lines came as {from}, now as {to}")),
+        Kind::LineOrder => {
+            let message = format!("lines came as {from}, now as {to}");
+            Told { part: String::new(), ..simple(Kind::LineOrder, Severity::Error, message) }
+        }
         Kind::ResultOrder => simple(Kind::ResultOrder, Severity::Error, format!("the result came {from}, now {to}")),
         Kind::Prompt => {
             let message = format!("{what} was written {}, now {}", quoted(from), quoted(to));
             Told { general: message.clone(), ..simple(Kind::Prompt, Severity::Warning, message) }
         }
         _ => {
-            let is_final = *item == kind::FINAL;
-            let permuted = aspect.kind == Kind::FieldType && is_permuted(before, after, &aspect.item);
-            let mut told = of_form(aspect.kind, aspect.at, &what, from, to, permuted);
+            // Forms of a result are the same for all commands.
+            let generic = if *item == kind::FINAL { &what } else { LINES };
+            let mut told = of_form(aspect.kind, fields, &what, generic, (from, to), is_permuted);
             told.part = if told.part.is_empty() { name.clone() } else { format!("{name} {}", told.part) };
-            // Forms of a result are the same for all commands; of a line, its way of writing is.
-            if is_final || matches!(told.kind, Kind::Spacing | Kind::BlankLines) {
-                let generic = if is_final { what.clone() } else { "lines".to_owned() };
-                told.general = of_form(aspect.kind, aspect.at, &generic, from, to, false).message;
-            }
             told
         }
-    }
-}
-
-/// A difference of a line's form in words, whoever sent the line.
-pub(super) fn form_told(kind: Kind, at: usize, what: &str, from: &str, to: &str) -> (Kind, Severity, String, String) {
-    let told = of_form(kind, at, what, from, to, false);
-    (told.kind, told.severity, told.part, told.message)
-}
-
-/// Whether two texts of a line's form mean the same.
-pub(super) fn form_same(kind: Kind, a: &str, b: &str) -> bool {
-    same(kind, a, b)
-}
-
-fn of_form(kind: Kind, at: usize, what: &str, from: &str, to: &str, is_permuted: bool) -> Told {
-    let name = |kind, severity, part: String, message| Told { kind, severity, part, message, general: String::new() };
-    match kind {
-        Kind::BlankLines => {
-            let place = if at == 0 { "ahead of" } else { "behind" };
-            let message = format!("line ends {place} {what} were {}, are {}", ends(from), ends(to));
-            name(kind, Severity::Warning, place.to_owned(), message)
-        }
-        Kind::Spelling => {
-            let message = format!("{what} was written {}, now {}", quoted(from), quoted(to));
-            name(kind, Severity::Error, String::new(), message)
-        }
-        Kind::Spacing => {
-            let place = match at {
-                0 => "ahead of the first field",
-                1 => "between the fields",
-                3 => "behind the colon",
-                _ => "at the end",
-            };
-            let message = if from.len() < to.len() {
-                format!("{what} has blanks {place} now")
-            } else {
-                format!("{what} has no blanks {place} any more")
-            };
-            name(kind, Severity::Warning, String::new(), message)
-        }
-        Kind::FieldCount => name(kind, Severity::Error, String::new(), format!("{what} had {from} fields, has {to}")),
-        Kind::FieldType if is_permuted => {
-            name(Kind::FieldOrder, Severity::Error, String::new(), format!("fields of {what} have changed places"))
-        }
-        Kind::FieldType => {
-            let message = format!("field {at} of {what} was {}, is {}", class_name(from), class_name(to));
-            name(kind, Severity::Error, format!("field {at}"), message)
-        }
-        Kind::Quoting => {
-            let message = if to == "quoted" {
-                format!("field {at} of {what} has quotes now")
-            } else {
-                format!("field {at} of {what} has no quotes any more")
-            };
-            name(kind, Severity::Error, format!("field {at}"), message)
-        }
-        _ => name(kind, Severity::Warning, String::new(), format!("{what} was {from}, is {to}")),
-    }
-}
-
-fn class_name(class: &str) -> &'static str {
-    match class {
-        "n" => "a number",
-        "x" => "hex digits",
-        "q" => "a quoted string",
-        "" => "empty",
-        "r" => "a range list",
-        _ => "a word",
-    }
-}
-
-fn quoted(text: &str) -> String {
-    format!("`{}`", text.replace('`', "'"))
-}
-
-fn ends(text: &str) -> String {
-    match text {
-        "" => "none".to_owned(),
-        "no echo" => text.to_owned(),
-        _ => quoted(text),
     }
 }

@@ -1,8 +1,9 @@
 //! Makes the list short: what is different in the same way of several commands is told once.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
-use super::{Difference, Kind};
+use super::Difference;
+use super::explained::without_consequences;
 
 /// Subjects from which on a difference is told once for all.
 const SEVERAL: usize = 3;
@@ -21,7 +22,7 @@ pub(super) fn fold(list: Vec<Difference>) -> Vec<Difference> {
             None => drop(exact.insert(key, one)),
         }
     }
-    let list = without_echoes(exact.into_values().collect());
+    let list = without_consequences(exact.into_values().collect());
     let mut general: BTreeMap<_, Vec<Difference>> = BTreeMap::new();
     let mut folded = Vec::new();
     for one in list {
@@ -41,40 +42,25 @@ pub(super) fn fold(list: Vec<Difference>) -> Vec<Difference> {
         }
         let count = group.iter().map(|one| one.count).sum();
         if let Some(first) = group.into_iter().next() {
-            let message = format!("{text}: {} commands", subjects.len());
+            let is_command = |subject: &&String| subject.starts_with("AT") || subject.starts_with("A/");
+            let commands = subjects.iter().filter(is_command).count();
+            let counted = |count: usize, what: &str| match count {
+                0 => None,
+                1 => Some(format!("1 {what}")),
+                _ => Some(format!("{count} {what}s")),
+            };
+            let parts = [counted(commands, "command"), counted(subjects.len() - commands, "URC")];
+            let message = format!("{text}: {}", parts.into_iter().flatten().collect::<Vec<_>>().join(", "));
             folded.push(Difference { subject: String::new(), part: String::new(), message, count, subjects, ..first });
         }
     }
     folded
 }
 
-/// Leaves out what only follows from another difference of the same line: values of fields that are others now, and
-/// counts of lines that are new or gone.
-fn without_echoes(list: Vec<Difference>) -> Vec<Difference> {
-    let line = |one: &Difference| one.part.split(" field ").next().unwrap_or_default().to_owned();
-    let name = |text: &str| text.split(':').next().unwrap_or_default().to_owned();
-    let mut recast: HashSet<(String, String)> = HashSet::new();
-    let mut relined: HashSet<(String, String)> = HashSet::new();
-    for one in &list {
-        match one.kind {
-            Kind::FieldCount | Kind::FieldOrder | Kind::FieldType | Kind::Quoting => {
-                recast.insert((one.subject.clone(), name(&line(one))));
-            }
-            Kind::LineNew | Kind::LineGone => drop(relined.insert((one.subject.clone(), name(&one.part)))),
-            _ => {}
-        }
-    }
-    let follows = |one: &Difference| match one.kind {
-        Kind::Value => recast.contains(&(one.subject.clone(), name(&line(one)))),
-        Kind::LineCount => relined.contains(&(one.subject.clone(), name(&one.part))),
-        _ => false,
-    };
-    list.into_iter().filter(|one| !follows(one)).collect()
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::indexing_slicing)]
+    use super::super::Kind;
     use super::*;
     use crate::check::Severity;
 

@@ -4,11 +4,14 @@
 //! chance (a number, an address) is an info at most; latencies and places of URCs need many samples.
 
 mod answers;
+mod ends;
+mod explained;
 mod fold;
 mod rules;
 mod speed;
 mod steps;
 mod urcs;
+mod words;
 
 use serde::{Deserialize, Serialize};
 
@@ -196,8 +199,10 @@ impl Differences {
 
 /// Holds two sides against each other.
 pub fn compare(pools: &Pools, old: &Side, new: &Side) -> Differences {
-    let (aligned, mut list, commands) = steps::compare(pools, old, new);
-    urcs::compare(old, new, &mut list);
+    let mut list = Vec::new();
+    let line_ends = ends::compare(pools, old, new, &mut list);
+    let (aligned, commands) = steps::compare(pools, old, new, line_ends, &mut list);
+    urcs::compare((old, new), &commands, line_ends, &mut list);
     rules::compare(old, new, &commands, &mut list);
     speed::compare(pools, old, new, &mut list);
     let mut list = fold::fold(list);

@@ -22,8 +22,13 @@ fn one_sided(side: &Side, other: &Side, commands: &[String], kind: Kind, list: &
         }
         let Broken { found, recordings, recording } = broken;
         let is_new = kind == Kind::RuleBroken;
+        // What the old side did at times, it may just not have been asked for this time.
+        let is_usual = recordings * 2 > side.count();
+        if !is_new && !is_usual {
+            continue;
+        }
         let severity = match found.severity {
-            Some(severity) if is_new && recordings * 2 > side.count() => severity,
+            Some(severity) if is_new && is_usual => severity,
             _ => Severity::Info,
         };
         let cite = found.cite.as_ref().map(|cite| format!(" ({cite})")).unwrap_or_default();

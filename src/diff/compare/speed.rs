@@ -42,7 +42,8 @@ pub(super) fn compare(pools: &Pools, old: &Side, new: &Side, list: &mut Vec<Diff
         );
         let one = Difference::new(kind, severity, pools.names.text(command), result, message);
         let count = news.len() as u64;
-        list.push(one.sides(shown(found.old.median), shown(found.new.median)).times(count));
+        let all = format!("commands take {verb}");
+        list.push(one.sides(shown(found.old.median), shown(found.new.median)).times(count).general(all));
     }
 }
 

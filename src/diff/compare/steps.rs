@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::answers::{self, Group};
+use super::ends::Ends;
 use super::{Aligned, Difference, Kind};
 use crate::check::Severity;
 use crate::diff::align::{How, align};
@@ -24,9 +25,14 @@ pub(super) fn is_failure(result: &str) -> bool {
 }
 
 /// What the sides have in common, and what is different of it.
-pub(super) fn compare(pools: &Pools, old: &Side, new: &Side) -> (Aligned, Vec<Difference>, Vec<String>) {
+pub(super) fn compare(
+    pools: &Pools,
+    old: &Side,
+    new: &Side,
+    line_ends: Ends,
+    list: &mut Vec<Difference>,
+) -> (Aligned, Vec<String>) {
     let pairs = align(&old.steps, &new.steps, pools.keys.len(), |key| pools.command(key));
-    let mut list = Vec::new();
     let mut aligned = Aligned { both: pairs.pairs.len() as u64, ..Aligned::default() };
     let seen = [seen(old), seen(new)];
     let mut groups: HashMap<(u32, u32), Group> = HashMap::new();
@@ -43,11 +49,11 @@ pub(super) fn compare(pools: &Pools, old: &Side, new: &Side) -> (Aligned, Vec<Di
         }
         let (olds, news) = (old.of_step(old_step), new.of_step(new_step));
         let name = pools.names.text(command);
-        results(pools, (old, new), (olds, news), (key, name), &seen, &mut list);
+        results(pools, (old, new), (olds, news), (key, name), &seen, list);
         // Answers to other parameters are held against all answers to the command.
         let group = if how == How::Changed { u32::MAX - 1 - command } else { key };
         for (at, samples) in [olds, news].into_iter().enumerate() {
-            for sample in samples {
+            for sample in samples.iter().filter(|sample| sample.answer != OTHER) {
                 let group = groups.entry((group, sample.result)).or_insert_with(|| Group::new(command));
                 group.push(at, sample);
             }
@@ -65,12 +71,12 @@ pub(super) fn compare(pools: &Pools, old: &Side, new: &Side) -> (Aligned, Vec<Di
     let gone = |step: &u32| most(old, *step);
     aligned.old_only = old_only.iter().filter(|step| gone(step)).count() as u64;
     aligned.new_only = new_only.iter().filter(|step| most(new, **step)).count() as u64;
-    host(pools, old, old_only, Kind::CommandGone, &mut list);
-    host(pools, new, new_only, Kind::CommandNew, &mut list);
-    answers::compare(pools, old, new, &groups, &mut list);
-    changed_values(pools, old, new, fields, &mut list);
+    host(pools, old, old_only, Kind::CommandGone, list);
+    host(pools, new, new_only, Kind::CommandNew, list);
+    answers::compare(pools, old, new, &groups, line_ends, list);
+    changed_values(pools, old, new, fields, list);
     let commands = commands.into_iter().map(|command| pools.names.text(command).to_owned()).collect::<BTreeSet<_>>();
-    (aligned, list, commands.into_iter().filter(|name| !name.is_empty()).collect())
+    (aligned, commands.into_iter().filter(|name| !name.is_empty()).collect())
 }
 
 /// Whether most recordings of a side have a step.
@@ -335,14 +341,16 @@ fn changed_values(
         if let Some(of) = line.strip_prefix("data ") {
             let severity = if change.is_strong { Severity::Warning } else { Severity::Info };
             if position == 0 {
-                let message = format!("data came in {before} pieces, now in {after}");
+                let message = format!("data came in {}, now in {after}", counted(&before, "piece"));
                 tell(Kind::PayloadSize, severity, of, message);
             } else {
-                tell(Kind::PayloadSize, severity, of, format!("{before} bytes of data, now {after}"));
+                let message = format!("{} of data, now {after}", counted(&before, "byte"));
+                tell(Kind::PayloadSize, severity, of, message);
             }
         } else if position == 0 {
             let severity = if change.is_strong && !is_varied { Severity::Warning } else { Severity::Info };
-            tell(Kind::LineCount, severity, &line, format!("{before} lines `{line}`, now {after}"));
+            let message = format!("{} `{line}`, now {after}", counted(&before, "line"));
+            tell(Kind::LineCount, severity, &line, message);
         } else if name.ends_with("=?") {
             test_ranges(&line, (&before, &after), &mut tell);
         } else {
@@ -356,6 +364,11 @@ fn changed_values(
             tell(Kind::Value, severity, &format!("{line} field {position}"), message);
         }
     }
+}
+
+/// A number of things in words.
+fn counted(count: &str, what: &str) -> String {
+    format!("{count} {what}{}", if count == "1" { "" } else { "s" })
 }
 
 fn test_ranges(line: &str, (before, after): (&str, &str), tell: &mut impl FnMut(Kind, Severity, &str, String)) {
