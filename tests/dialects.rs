@@ -44,7 +44,10 @@ fn what_a_whole_manual_does_not_know_speaks_against_it() {
     let sim7600 = "AT+NETOPEN\r\nAT+CIPOPEN=0,\"TCP\",\"203.0.113.5\",80\r\nAT+CIPSEND=0,5\r\n";
     assert_told("simcom", sim7600, "\r\n+NETOPEN: 0\r\n\r\n+CIPOPEN: 0,0\r\n\r\n>\r\nOK\r\n\r\n+CIPSEND: 0,5,5\r\n");
     let l610 = "AT+MQTTUSER=1,\"u\",\"p\",\"id\"\r\nAT+MQTTOPEN=1,\"h.example\",1883,0,60\r\nAT+MQTTSUB=1,\"t\",1\r\n";
-    assert_told("generic", l610, "\r\n+MQTTOPEN: 1,1\r\n");
+    assert_told("fibocom", l610, "\r\n+MQTTOPEN: 1,1\r\n");
+    // SIM800's connections, though half of the names are ESP-AT's as well.
+    let start = "AT+CIFSR\r\nAT+CIPSTART=\"TCP\",\"h.example\",\"80\"\r\nAT+CIPSEND\r\n";
+    assert_told("generic", start, "\r\n10.0.0.2\r\n\r\nOK\r\n\r\nCONNECT OK\r\n\r\n> \r\nSEND OK\r\n\r\nCLOSED\r\n");
     // The same names in ESP-AT's company.
     assert_told("esp-at", "AT+CIPMUX=1\r\nAT+CIPSTART=0,\"TCP\",\"h.example\",80\r\n", "0,CONNECT\r\n\r\nOK\r\n");
     assert_told("esp-at", "AT+CWSTATE?\r\nAT+HTTPCPOST=\"http://h/\",3\r\n", "");
@@ -67,6 +70,18 @@ fn what_all_cellular_modems_know_is_generic() {
     // Unless the module says who made it.
     assert_told("simcom", "ATI\r", "\r\nManufacturer: SIMCOM INCORPORATED\r\nModel: SIM7670G-MNGV\r\n\r\nOK\r\n");
     assert_told("fibocom", "AT+CGMI?\r", "\r\n+CGMI: \"Fibocom Wireless Inc.\"\r\n\r\nOK\r\n");
+}
+
+#[test]
+fn a_hosts_mistakes_are_no_evidence_against_the_dialect() {
+    assert_told("esp-at", "AT+CWMODE=7\r\n", "\r\nERROR\r\n");
+    assert_told("esp-at", "AT+CWMODE=1,2,3,4\r\n", "\r\nERROR\r\n");
+    assert_told("esp-at", "AT+CWJAP\r\n", "\r\nERROR\r\n");
+    assert_told("simcom", "AT+HTTPACTION=9\r\n", "\r\nERROR\r\n");
+    assert_told("simcom", "AT+HTTPACTION?\r\n", "\r\nERROR\r\n");
+    assert_told("pan1321", "AT+JDIS=9\r\n", "ERR=-1\r\n");
+    // Words are compared with case: this is no boot line of ESP-AT.
+    assert_told("generic", "", "\r\nReady\r\n");
 }
 
 #[test]

@@ -48,6 +48,8 @@ mod points {
     pub(super) const OFF: i32 = -2;
     /// A line that a manual which claims to be whole does not know.
     pub(super) const STRANGE_LINE: i32 = -2;
+    /// The same of a line that only another dialect's modules send.
+    pub(super) const ANOTHERS: i32 = -4;
     /// A command that a manual which claims to be whole does not know.
     pub(super) const STRANGE: i32 = -3;
     /// A command asked for its data with another prompt than the manual's.
@@ -212,10 +214,12 @@ fn weigh(
     let common = base.map_or(Fit::Unknown, fit);
     // What is unknown is unknown in every form.
     let first = names.insert(said.name.to_ascii_uppercase());
+    let is_told = |catalog: &Catalog| catalog.tells.iter().any(|tell| said.is_told(tell.as_bytes()));
+    let anothers = said.form.is_none() && cases.iter().any(|case| is_told(case.catalog));
     let mut known = false;
     for case in cases {
         let fit = if base.is_some_and(|base| std::ptr::eq(base, case.catalog)) { common } else { fit(case.catalog) };
-        let told = case.catalog.tells.iter().any(|tell| said.is_told(tell.as_bytes()));
+        let told = is_told(case.catalog);
         known |= told || fit != Fit::Unknown;
         let points = match (said.form, fit) {
             (None, _) if told => points::TOLD,
@@ -223,14 +227,14 @@ fn weigh(
             (Some(_), Fit::Good) if told => points::TOLD,
             (Some(_), Fit::Good) => points::COMMAND,
             (None, Fit::Good | Fit::Nearly) => points::LINE,
+            // A host's mistake, or a name that starts as the dialect's do, of newer firmware than the manual.
+            (Some(_), _) if told => points::COMMAND,
             (Some(_), Fit::Nearly) => points::NEARLY,
-            // A name that starts as the dialect's do, of newer firmware than the manual.
-            (Some(_), Fit::Unknown) if told => points::COMMAND,
-            (Some(_), Fit::Off) if told => 0,
             (Some(_), Fit::Off) => points::OFF,
             (None, Fit::Off) => 0,
             (_, Fit::Unknown) if case.part || !first => 0,
             (Some(_), Fit::Unknown) => points::STRANGE,
+            (None, Fit::Unknown) if anothers => points::ANOTHERS,
             (None, Fit::Unknown) if said.is_named_line() => points::STRANGE_LINE,
             (None, Fit::Unknown) => 0,
         };
@@ -357,7 +361,10 @@ fn fit_line(catalog: &Catalog, name: &[u8], rest: &[u8]) -> Fit {
             continue;
         }
         let fit = match &line.pattern {
-            Pattern::Words if rest.is_empty() => Fit::Good,
+            // `Ready` is not `ready`.
+            Pattern::Words if rest.is_empty() && (name.first() == Some(&b'+') || *line.name.as_bytes() == *name) => {
+                Fit::Good
+            }
             Pattern::Fields { shapes } => {
                 let args = rest.get(1..).unwrap_or_default();
                 let counted = line.data.filter(|counted| !counted.behind_line);

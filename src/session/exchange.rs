@@ -66,7 +66,7 @@ pub(crate) struct Exchange {
     pub(crate) muted: bool,
     /// Noise came while it waited: its result may have been in it.
     pub(crate) blurred: bool,
-    /// The newest line that answered it has the look of a result: `SHUT OK`.
+    /// The newest line that answered it may be all that answers an unknown command: `SHUT OK`, an address without `OK`.
     pub(crate) worded: bool,
     /// The event of its echo so far.
     pub(crate) echo_seq: Option<u64>,

@@ -76,7 +76,15 @@ impl Decoder {
         if !taken {
             self.unheard();
         }
-        if !taken && !second && !before && !self.echoes && (self.host_seen || id.is_some()) && !self.closing_cut(framed)
+        // Of an unknown command nobody knows how many results it has, and where its data ends.
+        let strange = id.is_none() && self.last_parts.iter().any(|part| part.command.is_none());
+        if !taken
+            && !second
+            && !before
+            && !strange
+            && !self.echoes
+            && (self.host_seen || id.is_some())
+            && !self.closing_cut(framed)
         {
             let result = line.name.to_string();
             self.notice(catalog, Notice::UnexpectedFinal { seq, exchange: id, result, command }, obs);

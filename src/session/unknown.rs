@@ -92,11 +92,20 @@ impl Decoder {
             obs,
         );
         self.slots = slots;
-        let worded = !prefixed && [&b" OK"[..], b" FAIL", b" ERROR"].iter().any(|end| content.ends_with(end));
+        let worded = if prefixed { self.newest_unknown(catalog).filter(|_| is_signed_result(content)) } else { open };
         if let Some(exchange) = open.and_then(|at| self.open.get_mut(at)) {
             exchange.answered = true;
-            exchange.worded = worded;
+            exchange.worded = false;
         }
+        if let Some(exchange) = worded.and_then(|at| self.open.get_mut(at)) {
+            exchange.worded = true;
+        }
+    }
+
+    /// The newest command, if no catalog knows it.
+    fn newest_unknown(&self, catalog: &Catalog) -> Option<usize> {
+        let at = self.open.len().checked_sub(1)?;
+        self.open.get(at).filter(|exchange| exchange.is_unknown(catalog)).map(|_| at)
     }
 
     /// A word by which an unknown command asks for data: whose it is.
@@ -114,6 +123,11 @@ impl Decoder {
             fresh.then_some((at, &*data.prompt))
         })
     }
+}
+
+/// `+OK` and `+ERR` of modules for other networks, with whatever stands behind.
+fn is_signed_result(content: &[u8]) -> bool {
+    content.starts_with(b"+OK") || content.starts_with(b"+ERR")
 }
 
 /// Whether a line named `name` may answer the unknown command in `text`.
