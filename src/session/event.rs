@@ -206,6 +206,16 @@ impl Form {
         }
     }
 
+    /// What stands behind the command's name: nothing, `=`, `?` or `=?`.
+    pub const fn sign(self) -> &'static str {
+        match self {
+            Self::Execute => "",
+            Self::Set => "=",
+            Self::Read => "?",
+            Self::Test => "=?",
+        }
+    }
+
     pub(crate) const fn index(self) -> usize {
         self as usize
     }

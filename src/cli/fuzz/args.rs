@@ -17,6 +17,8 @@ pub enum Fuzz {
     Min(Min),
     /// Mutate an input, or make one out of nothing: a filter for any fuzzer
     Mutate(Mutate),
+    /// Play a module that misbehaves for a whole driver program, and tell how the driver fails
+    Run(Run),
 }
 
 /// What inputs are and what they are held against.
@@ -165,3 +167,124 @@ pub struct Cmin {
     #[arg(short, long, value_name = "FOLDER", value_hint = ValueHint::DirPath)]
     pub output: PathBuf,
 }
+
+/// Which module is played for a driver.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Module")]
+pub struct Played {
+    /// Name of a dialect, or file of a catalog
+    #[arg(short, long, value_name = "DIALECT", value_hint = ValueHint::FilePath)]
+    pub dialect: String,
+    /// Product that the dialect's catalog knows
+    #[arg(short, long)]
+    pub model: Option<String>,
+    /// Firmware generation that the dialect's catalog knows
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// What access points, servers, brokers and devices there are and what they do (TOML)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub scenario: Option<PathBuf>,
+}
+
+/// Where a driver finds its module.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wire {
+    /// On a pseudo-terminal.
+    Pty,
+    /// On its standard input and output.
+    Stdio,
+    /// On a TCP port of this machine.
+    Tcp,
+}
+
+/// How a driver is connected.
+#[derive(Clone, Copy, Debug, Args)]
+#[command(next_help_heading = "Line")]
+pub struct Connected {
+    /// The module is on a pseudo-terminal: its path stands for `@@` in the command, and in ATSCOPE_PORT
+    #[arg(long, conflicts_with = "tcp")]
+    pub pty: bool,
+    /// The module is on a TCP port of this machine: ADDR:PORT stands for `@@` in the command, and in ATSCOPE_PORT
+    #[arg(long)]
+    pub tcp: bool,
+}
+
+impl Connected {
+    /// Without a word: standard input and output.
+    pub const fn wire(self) -> Wire {
+        match self {
+            Self { pty: true, .. } => Wire::Pty,
+            Self { tcp: true, .. } => Wire::Tcp,
+            _ => Wire::Stdio,
+        }
+    }
+}
+
+/// `atscope fuzz run`.
+#[derive(Debug, Args)]
+#[command(after_help = RUN)]
+pub struct Run {
+    /// The driver and its arguments; it speaks to the module on standard input and output, or see --pty and --tcp
+    #[arg(last = true, required = true, value_name = "COMMAND", value_hint = ValueHint::CommandWithArguments)]
+    pub command: Vec<std::ffi::OsString>,
+    /// Which module it is.
+    #[command(flatten)]
+    pub module: Played,
+    /// Where it is.
+    #[command(flatten)]
+    pub line: Connected,
+    /// Always these faults: the name of a preset, or a file [default: another kind of trouble for each seed]
+    #[arg(long, value_name = "FILE|PRESET", value_hint = ValueHint::FilePath, help_heading = "Trouble")]
+    pub faults: Option<String>,
+    /// The seed of the first run; each further run has the next one
+    #[arg(short, long, value_name = "N", default_value_t = 0, help_heading = "Trouble")]
+    pub seed: u64,
+    /// The one run of this seed, with what it did wrong
+    #[arg(long, value_name = "SEED", conflicts_with_all = ["seed", "runs", "time", "jobs"], help_heading = "Trouble")]
+    pub repeat: Option<u64>,
+    /// Play what the module says in a transcript, each piece once the driver has said something in its turn
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, conflicts_with_all = ["repeat", "seed", "runs", "time", "jobs", "faults"], help_heading = "Trouble")]
+    pub replay: Option<PathBuf>,
+    /// How many runs
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 200)]
+    pub runs: u64,
+    /// No new run after so many seconds
+    #[arg(long, value_name = "SECONDS")]
+    pub time: Option<f64>,
+    /// Runs side by side [default: as many as there are processors]
+    #[arg(short, long, value_name = "N")]
+    pub jobs: Option<std::num::NonZeroUsize>,
+    /// A driver that says nothing for so long hangs: longer than its own longest timeout
+    #[arg(long, value_name = "SECONDS", default_value_t = 5.0, help_heading = "Failure")]
+    pub timeout: f64,
+    /// A run that takes longer is ended [default: four times the healthy run, and twice the timeout]
+    #[arg(long, value_name = "SECONDS", help_heading = "Failure")]
+    pub limit: Option<f64>,
+    /// A driver that grows beyond is ended [default: 64 MiB more than four times the healthy run]
+    #[arg(long, value_name = "MIB", help_heading = "Failure")]
+    pub memory: Option<u64>,
+    /// An exit status that is a failure; may be given several times
+    #[arg(long, value_name = "STATUS", action = clap::ArgAction::Append, help_heading = "Failure")]
+    pub fail_exit: Vec<i32>,
+    /// A text in what the driver prints that is a failure; may be given several times
+    #[arg(long, value_name = "TEXT", action = clap::ArgAction::Append, help_heading = "Failure")]
+    pub fail_log: Vec<String>,
+    /// Folder for the failures: a transcript and the driver's log of each
+    #[arg(short, long, value_name = "DIR", default_value = "failures", value_hint = ValueHint::DirPath)]
+    pub output: PathBuf,
+}
+
+const RUN: &str = "\
+A first run goes well: what the driver does in it is its way, and no failure. Then each seed makes its own trouble: faults of line and module, \
+or answers that are almost right. After a while all is well again; a driver should get over it.
+
+It fails by a crash or a sanitizer's report, by a hang or a busy loop, by its memory, by not getting over it, by breaking a rule of the module's manual, \
+or as --fail-exit and --fail-log say. Each kind of failure is kept once, with the command that repeats it.
+
+Exit status: 0 no failure, 1 some, 2 bad usage.
+
+Examples:
+  atscope fuzz run -d esp-at -- ./driver
+  atscope fuzz run -d simcom --profile a76xx --pty -n 1000 -- ./modemd --port @@
+  atscope fuzz run -d esp-at --repeat 17 -- ./driver
+  atscope fuzz min failures/crash-1.at -- atscope fuzz run -d esp-at --replay @@ -- ./driver";

@@ -1,4 +1,4 @@
-//! `atscope fuzz`: inputs for parsers of drivers: generated, mutated, made smaller, chosen.
+//! `atscope fuzz`: inputs for parsers of drivers: generated, mutated, made smaller, chosen; and whole drivers run against a module that misbehaves.
 
 mod args;
 mod cmin;
@@ -7,6 +7,7 @@ mod generate;
 mod input;
 mod min;
 mod mutate;
+mod run;
 
 pub use args::Fuzz;
 
@@ -21,5 +22,6 @@ pub(super) fn fuzz(args: Fuzz, out: &mut Out) -> Result<u8, Failure> {
         Fuzz::Gen(args) => generate::generate(&args, out),
         Fuzz::Min(args) => min::min(&args, out),
         Fuzz::Mutate(args) => mutate::mutate(&args, out),
+        Fuzz::Run(args) => run::run(&args, out),
     }
 }

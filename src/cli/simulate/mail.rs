@@ -17,7 +17,7 @@ const OUTPUT: usize = 1 << 20;
 /// What comes from the line.
 #[derive(Debug, PartialEq, Eq)]
 #[cfg_attr(not(unix), allow(dead_code))] // only a terminal is opened and closed
-pub(super) enum Incoming {
+pub(in crate::cli) enum Incoming {
     Bytes(Vec<u8>),
     /// Somebody opened the line.
     Opened,
@@ -31,7 +31,7 @@ pub(super) enum Incoming {
 
 /// Why waiting ended.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Taken {
+pub(in crate::cli) enum Taken {
     Incoming(Incoming),
     /// The time is up, or something happened elsewhere.
     Nothing,
@@ -49,7 +49,7 @@ struct Inside {
 
 /// See the module's head.
 #[derive(Debug, Default)]
-pub(super) struct Mailbox {
+pub(in crate::cli) struct Mailbox {
     inside: Mutex<Inside>,
     came: Condvar,
     room: Condvar,
@@ -62,7 +62,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Mailbox {
     /// Hands in what came; waits for room. `false`: nobody takes it any more.
-    pub(super) fn push(&self, incoming: Incoming) -> bool {
+    pub(in crate::cli) fn push(&self, incoming: Incoming) -> bool {
         let mut inside = lock(&self.inside);
         while inside.bytes >= INPUT && !inside.stopped {
             inside = self.room.wait(inside).unwrap_or_else(PoisonError::into_inner);
@@ -79,24 +79,24 @@ impl Mailbox {
     }
 
     /// Something happened that the module may want to see.
-    pub(super) fn nudge(&self) {
+    pub(in crate::cli) fn nudge(&self) {
         lock(&self.inside).nudged = true;
         self.came.notify_one();
     }
 
     /// The end.
-    pub(super) fn stop(&self) {
+    pub(in crate::cli) fn stop(&self) {
         lock(&self.inside).stopped = true;
         self.came.notify_one();
         self.room.notify_all();
     }
 
-    pub(super) fn is_stopped(&self) -> bool {
+    pub(in crate::cli) fn is_stopped(&self) -> bool {
         lock(&self.inside).stopped
     }
 
     /// Waits for the next thing, at most so long (`None`: as long as it takes); what came is taken only where `hungry`.
-    pub(super) fn take(&self, patience: Option<Duration>, hungry: bool) -> Taken {
+    pub(in crate::cli) fn take(&self, patience: Option<Duration>, hungry: bool) -> Taken {
         let until = patience.map(|patience| Instant::now() + patience);
         let mut inside = lock(&self.inside);
         loop {
@@ -138,14 +138,14 @@ struct Waiting {
 
 /// See the module's head.
 #[derive(Debug, Default)]
-pub(super) struct Outbox {
+pub(in crate::cli) struct Outbox {
     waiting: Mutex<Waiting>,
     changed: Condvar,
 }
 
 impl Outbox {
     /// Puts bytes in, all of them or none; `false`: none, there is no room.
-    pub(super) fn put(&self, bytes: &[u8]) -> bool {
+    pub(in crate::cli) fn put(&self, bytes: &[u8]) -> bool {
         let mut waiting = lock(&self.waiting);
         let fits = waiting.bytes.len() + bytes.len() <= OUTPUT;
         if fits && !waiting.broken {
@@ -156,18 +156,18 @@ impl Outbox {
     }
 
     /// Whether it holds so much that the host should be held up.
-    pub(super) fn is_heavy(&self) -> bool {
+    pub(in crate::cli) fn is_heavy(&self) -> bool {
         lock(&self.waiting).bytes.len() > OUTPUT / 4
     }
 
     /// Throws away what waits.
-    pub(super) fn clear(&self) {
+    pub(in crate::cli) fn clear(&self) {
         lock(&self.waiting).bytes.clear();
         self.changed.notify_all();
     }
 
     /// No more comes; waits until all is written, at most so long (`None`: as long as it takes, but no longer than until `stop`).
-    pub(super) fn close(&self, patience: Option<Duration>, stop: impl Fn() -> bool) {
+    pub(in crate::cli) fn close(&self, patience: Option<Duration>, stop: impl Fn() -> bool) {
         const LOOK: Duration = Duration::from_millis(50);
         let until = patience.map(|patience| Instant::now() + patience);
         let mut waiting = lock(&self.waiting);
@@ -185,7 +185,7 @@ impl Outbox {
     ///
     /// # Errors
     /// The first error that does not pass.
-    pub(super) fn write_to(&self, out: &mut dyn Write, passes: impl Fn(&io::Error) -> bool) -> io::Result<()> {
+    pub(in crate::cli) fn write_to(&self, out: &mut dyn Write, passes: impl Fn(&io::Error) -> bool) -> io::Result<()> {
         let mut piece = Vec::new();
         loop {
             {

@@ -3,10 +3,10 @@
 //! One thread runs a module ([`session`]); others wait for its line and for its host ([`mail`]).
 
 mod args;
-mod mail;
+pub(super) mod mail;
 mod monitor;
 #[cfg(unix)]
-mod pty;
+pub(super) mod pty;
 mod record;
 mod session;
 mod setup;

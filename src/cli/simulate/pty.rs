@@ -31,7 +31,7 @@ const LOOK: Duration = Duration::from_millis(20);
 const PIECE: usize = 4096;
 
 /// A pseudo-terminal; see the module's head.
-pub(super) struct Pty {
+pub(in crate::cli) struct Pty {
     master: Arc<File>,
     path: PathBuf,
     /// Where we keep it open ourselves.
@@ -40,7 +40,7 @@ pub(super) struct Pty {
 
 impl Pty {
     /// Opens one.
-    pub(super) fn open() -> Result<Self, Failure> {
+    pub(in crate::cli) fn open() -> Result<Self, Failure> {
         let said =
             |what: &str, error: &dyn std::fmt::Display| Failure::Said(format!("no pseudo-terminal: {what}: {error}"));
         let system = |what: &'static str| move |error: Errno| said(what, &io::Error::from(error));
@@ -61,12 +61,12 @@ impl Pty {
     }
 
     /// The path that programs open.
-    pub(super) fn path(&self) -> &Path {
+    pub(in crate::cli) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Starts the threads that read and write it.
-    pub(super) fn serve(&self, mailbox: &Arc<Mailbox>, outbox: &Arc<Outbox>) {
+    pub(in crate::cli) fn serve(&self, mailbox: &Arc<Mailbox>, outbox: &Arc<Outbox>) {
         let (master, own) = (Arc::clone(&self.master), Arc::clone(mailbox));
         let path = self.path.clone();
         std::thread::spawn(move || read(&master, &path, &own));
@@ -146,14 +146,14 @@ fn look(master: &File, open: bool) -> (bool, bool) {
 }
 
 /// A symbolic link to the pseudo-terminal; gone at the end, if it is still ours.
-pub(super) struct Link {
+pub(in crate::cli) struct Link {
     path: PathBuf,
     target: PathBuf,
 }
 
 impl Link {
     /// Makes it. A link that points to no file or to another terminal is replaced: a run that was killed left it behind.
-    pub(super) fn new(path: &Path, target: &Path) -> Result<Self, Failure> {
+    pub(in crate::cli) fn new(path: &Path, target: &Path) -> Result<Self, Failure> {
         let said = |message: String| Failure::Said(format!("{}: {message}", path.display()));
         match fs::symlink_metadata(path) {
             Ok(found) if !found.file_type().is_symlink() => {

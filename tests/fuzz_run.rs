@@ -1,0 +1,143 @@
+//! `atscope fuzz run` against a driver that is compiled for it: each way to fail is told when it should be, and no other.
+
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, dead_code)]
+
+mod common;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
+
+use common::{Run, run};
+
+/// Where the driver and what is found with it are.
+static FOLDER: LazyLock<tempfile::TempDir> = LazyLock::new(|| tempfile::tempdir().unwrap());
+
+/// `tests/drivers/driver.rs`, compiled.
+static DRIVER: LazyLock<PathBuf> = LazyLock::new(|| {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/drivers/driver.rs");
+    let out = FOLDER.path().join("driver");
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let done = Command::new(rustc).args(["--edition", "2024", "-o"]).arg(&out).arg(source).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    out
+});
+
+/// Faults after which this driver waits for an answer in vain.
+const LOST: &str = "[[fault]]\nkind = 'drop'\nchance = 0.5\n";
+
+/// Runs it with these faults; gives the run and the folder of failures.
+fn found(weakness: &str, more: &[&str]) -> (Run, PathBuf) {
+    let name: String = more.concat().chars().filter(char::is_ascii_alphanumeric).collect();
+    let output = FOLDER.path().join(format!("{weakness}-{name}"));
+    let faults = FOLDER.path().join("lost.toml");
+    fs::write(&faults, LOST).unwrap();
+    let driver = DRIVER.to_str().unwrap();
+    let mut words = vec!["fuzz", "run", "-d", "esp-at", "-n", "8", "-j", "4", "--timeout", "1.5", "--faults"];
+    words.extend([faults.to_str().unwrap(), "-o", output.to_str().unwrap()]);
+    words.extend(more);
+    words.extend(["--", driver, weakness]);
+    (run(&words), output)
+}
+
+fn kinds(run: &Run) -> Vec<String> {
+    let lines = run.stdout.lines().filter(|line| !line.starts_with(' ') && !line.is_empty());
+    let mut kinds: Vec<String> = lines.map(|line| line.split(' ').next().unwrap().to_owned()).collect();
+    kinds.sort();
+    kinds.dedup();
+    kinds
+}
+
+#[test]
+fn a_driver_that_gets_over_it_does_not_fail() {
+    let (run, output) = found("healthy", &[]);
+    assert_eq!((run.status, kinds(&run)), (0, vec![]), "{}{}", run.stdout, run.stderr);
+    assert!(run.stderr.contains("sends 15 commands"), "{}", run.stderr);
+    assert!(!output.exists());
+}
+
+#[test]
+fn each_way_to_fail_is_told() {
+    for (weakness, more, kind) in [
+        ("hang", &[][..], "hang"),
+        ("busy", &[], if cfg!(target_os = "linux") { "busy-loop" } else { "hang" }),
+        ("stubborn", &[], "no-recovery"),
+        ("rule", &[], "rule"),
+        ("exit", &["--fail-exit", "42"], "exit"),
+        ("log", &["--fail-log", "assertion"], "log"),
+    ] {
+        let (run, _) = found(weakness, more);
+        assert_eq!((run.status, kinds(&run)), (1, vec![kind.to_owned()]), "{weakness}: {}{}", run.stdout, run.stderr);
+    }
+    if cfg!(target_os = "linux") {
+        let (run, _) = found("leak", &["--memory", "50"]);
+        assert_eq!((run.status, kinds(&run)), (1, vec!["memory".to_owned()]), "{}{}", run.stdout, run.stderr);
+    }
+}
+
+#[test]
+fn a_status_or_a_text_that_nobody_asked_for_is_none() {
+    for weakness in ["exit", "log"] {
+        let (run, _) = found(weakness, &[]);
+        assert_eq!((run.status, kinds(&run)), (0, vec![]), "{weakness}: {}{}", run.stdout, run.stderr);
+    }
+}
+
+#[test]
+fn a_crash_is_kept_and_repeated_and_made_smaller() {
+    let output = FOLDER.path().join("crash");
+    let driver = DRIVER.to_str().unwrap();
+    let base = ["fuzz", "run", "-d", "esp-at", "--timeout", "1.5", "-o", output.to_str().unwrap()];
+    let shapes = FOLDER.path().join("shapes.toml");
+    fs::write(&shapes, "[[fault]]\nkind = 'shape'\nchance = 1.0\n").unwrap();
+    let faults = ["--faults", shapes.to_str().unwrap()];
+    let all = run(&[&base[..], &faults, &["-n", "8", "--", driver, "crash"]].concat());
+    assert_eq!((all.status, kinds(&all)), (1, vec!["sanitizer".to_owned()]), "{}{}", all.stdout, all.stderr);
+    assert!(all.stdout.contains("panicked at "), "{}", all.stdout);
+    let kept = output.join("sanitizer-1.at");
+    let text = fs::read_to_string(&kept).unwrap();
+    let header = |key: &str| {
+        let start = format!("# {key}: ");
+        text.lines()
+            .find_map(|line| line.strip_prefix(&start))
+            .unwrap_or_else(|| panic!("no {key} in {text}"))
+            .to_owned()
+    };
+    assert!(header("repeat").ends_with("crash") && header("fault").contains("field"), "{text}");
+    assert!(fs::read_to_string(output.join("sanitizer-1.log")).unwrap().contains("a mode that is none"));
+    let seed = header("seed");
+    let again = run(&[&base[..], &faults, &["--repeat", &seed, "--", driver, "crash"]].concat());
+    assert_eq!((again.status, kinds(&again).contains(&"sanitizer".to_owned())), (1, true), "{}", again.stdout);
+    // Played back, and made smaller so.
+    let replay = ["fuzz", "run", "-d", "esp-at", "--timeout", "1.5", "--replay"];
+    let back = run(&[&replay[..], &[kept.to_str().unwrap(), "--", driver, "crash"]].concat());
+    assert_eq!(back.status, 1, "{}{}", back.stdout, back.stderr);
+    assert!(back.stdout.starts_with("SUMMARY: sanitizer: panicked at "), "{}", back.stdout);
+}
+
+#[test]
+fn every_line_will_do() {
+    for line in ["--pty", "--tcp"] {
+        let (run, _) = found("hang", &[line]);
+        assert_eq!((run.status, kinds(&run)), (1, vec!["hang".to_owned()]), "{line}: {}{}", run.stdout, run.stderr);
+    }
+}
+
+#[test]
+fn mistakes_are_told_ahead_of_any_run() {
+    let driver = DRIVER.to_str().unwrap();
+    for (words, expected) in [
+        (&["-d", "esp", "--", driver][..], "unknown dialect `esp`"),
+        (&["-d", "esp-at", "--faults", "hosttile", "--", driver], "hosttile"),
+        (&["-d", "esp-at", "--timeout", "0", "--", driver], "--timeout 0: expected seconds"),
+        (&["-d", "esp-at", "--", "no-such-driver"], "no-such-driver: "),
+        (&["-d", "esp-at", "--timeout", "0.5", "--", "true"], "sends no command to a healthy module"),
+        (&["-d", "esp-at", "--replay", "no-such-file", "--", driver], "no-such-file: "),
+    ] {
+        let run = run(&[&["fuzz", "run"][..], words].concat());
+        assert_eq!(run.status, 2, "{words:?}: {}", run.stderr);
+        assert!(run.stderr.contains(expected), "{words:?}: {}", run.stderr);
+    }
+}
