@@ -10,6 +10,10 @@ impl Job<'_> {
     /// A session of the dialect in place of what there is: often one line alone, sometimes long.
     pub(super) fn compose(&mut self) {
         self.buffers.pieces.clear();
+        if !self.kit.tour.is_empty() && self.rng.bool() {
+            self.tour(0);
+            return;
+        }
         let style = Style::any(self.rng);
         let count = match self.rng.u8(..8) {
             0..=2 => 1,
@@ -39,7 +43,8 @@ impl Job<'_> {
                 let word = self.word();
                 return self.words(at, word, style);
             }
-            23..=27 if !self.kit.own.is_empty() => return self.own_line(at, style),
+            23..=25 if !self.kit.own.is_empty() => return self.own_line(at, style),
+            26..=28 if !self.kit.tour.is_empty() => return self.tour(at),
             _ => return self.talk(at, style),
         };
         match self.rng.choice(list) {
@@ -61,7 +66,7 @@ impl Job<'_> {
         }
     }
 
-    fn insert(&mut self, at: usize, piece: Piece) {
+    pub(super) fn insert(&mut self, at: usize, piece: Piece) {
         if piece.len() > 0 {
             let at = at.min(self.pieces());
             self.buffers.pieces.insert(at, piece);
@@ -115,37 +120,20 @@ impl Job<'_> {
 
     /// Puts a line in that starts with a word of the target's own: what a parser of lines nobody knows might wait for.
     fn own_line(&mut self, at: usize, style: Style) -> usize {
-        let kit = self.kit;
         let start = self.buffers.scratch.len();
         self.put(style.lead);
-        for step in 0..self.rng.u8(1..6) {
-            match self.rng.u8(..8) {
-                _ if step == 0 => self.own_word(),
-                0..=2 => {
-                    let number = havoc::number(self.rng);
-                    havoc::digits(number, &mut self.buffers.scratch);
-                }
-                3 => {
-                    self.put(b"\"");
-                    let len = havoc::length(self.rng, 64);
-                    let byte = self.rng.alphanumeric() as u8;
-                    self.buffers.scratch.extend(std::iter::repeat_n(byte, len));
-                    self.put(b"\"");
-                }
-                4 => {
-                    self.put(b"\"");
-                    let word = self.rng.choice(&kit.own).map_or(&b""[..], |&word| kit.text(word));
-                    self.put(word);
-                    self.put(b"\"");
-                }
-                5 => self.put(b","),
-                _ => self.own_word(),
-            }
-            if self.rng.u8(..3) == 0 {
-                let separators: [&[u8]; 4] = [b",", b": ", b":", b" "];
+        let kit = self.kit;
+        let heads = if kit.heads.is_empty() { &kit.own } else { &kit.heads };
+        if let Some(&word) = self.rng.choice(heads) {
+            self.format(kit.text(word));
+        }
+        for field in 0..self.rng.u8(..6) {
+            if field > 0 || self.rng.u8(..4) == 0 {
+                let separators: [&[u8]; 6] = [b",", b",", b",", b": ", b":", b" "];
                 let separator = self.rng.choice(separators).unwrap_or(b",");
                 self.put(separator);
             }
+            self.own_field();
         }
         self.put(style.end);
         let piece = self.printed(start, Sort::Line, false);
@@ -154,15 +142,36 @@ impl Job<'_> {
         self.pieces() - before
     }
 
-    fn own_word(&mut self) {
+    /// Appends what may be a field of a line that nobody knows.
+    pub(super) fn own_field(&mut self) {
         let kit = self.kit;
-        if let Some(&word) = self.rng.choice(&kit.own) {
-            self.format(kit.text(word));
+        let roll = self.rng.u8(..8);
+        match roll {
+            0..=2 => {
+                let number = havoc::common(self.rng);
+                havoc::digits(number, &mut self.buffers.scratch);
+            }
+            3 => {
+                self.put(b"\"");
+                let len = havoc::length(self.rng, 64);
+                let byte = self.rng.alphanumeric() as u8;
+                self.buffers.scratch.extend(std::iter::repeat_n(byte, len));
+                self.put(b"\"");
+            }
+            4..=6 => {
+                let list = if kit.texts.is_empty() || roll == 6 { &kit.own } else { &kit.texts };
+                let word = self.rng.choice(list).copied().unwrap_or_default();
+                let quoted = self.rng.bool();
+                self.put(if quoted { b"\"" } else { b"" });
+                self.format(kit.text(word));
+                self.put(if quoted { b"\"" } else { b"" });
+            }
+            _ => {}
         }
     }
 
     /// Appends a word; where it is a format of C (`+CREG: %d,%d`), with values in it.
-    fn format(&mut self, text: &[u8]) {
+    pub(super) fn format(&mut self, text: &[u8]) {
         let mut rest = text;
         while let Some(at) = memchr::memchr(b'%', rest) {
             let (plain, spec) = rest.split_at_checked(at).unwrap_or((rest, &[]));
@@ -174,7 +183,7 @@ impl Job<'_> {
             };
             match spec.get(len - 1) {
                 Some(b'd' | b'i' | b'u' | b'x' | b'X') => {
-                    let number = havoc::number(self.rng);
+                    let number = havoc::common(self.rng);
                     havoc::digits(number, &mut self.buffers.scratch);
                 }
                 Some(b'c') => {

@@ -99,10 +99,10 @@ impl Job<'_> {
         match token.kind {
             TokenKind::Number => self.number(old),
             TokenKind::Quoted if self.rng.bool() => {
-                let word = self.word();
-                let kit = self.kit;
+                let (kit, word) = (self.kit, self.word());
+                let known = self.rng.choice(havoc::TEXTS).filter(|_| self.rng.u8(..3) == 0);
                 self.put(b"\"");
-                self.put(kit.text(word));
+                self.put(known.unwrap_or(kit.text(word)));
                 self.put(b"\"");
             }
             _ if self.rng.u8(..4) == 0 => self.number(old),

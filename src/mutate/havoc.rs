@@ -117,10 +117,41 @@ pub(super) const NUMBERS: [i64; 108] = [
     -0x8000_0001,
 ];
 
+/// Texts that drivers take apart further: times, addresses, numbers, states.
+pub(super) const TEXTS: [&[u8]; 16] = [
+    b"24/02/29,23:59:59+08",
+    b"80/01/06,00:00:00-96",
+    b"Thu Aug 04 14:48:05 2016",
+    b"2024-12-31 23:59:60",
+    b"192.168.4.1",
+    b"0.0.0.0",
+    b"255.255.255.255:65536",
+    b"fe80::1",
+    b"24:0a:c4:00:00:01",
+    b"+491701234567",
+    b"00480065006C006C006F",
+    b"FFFF",
+    b"0",
+    b"-1",
+    b"READY",
+    b"1.5",
+];
+
 /// One of [`NUMBERS`]: half of the time a small one.
 pub(super) fn number(rng: &mut Rng) -> i64 {
     let most = if rng.bool() { 22 } else { NUMBERS.len() };
     rng.choice(NUMBERS.iter().take(most)).copied().unwrap_or_default()
+}
+
+/// A number of a field about which nothing is known: mostly 1 or 0, so that lines agree on what they are about and report
+/// success.
+pub(super) fn common(rng: &mut Rng) -> i64 {
+    match rng.u8(..8) {
+        0..=2 => 1,
+        3 | 4 => 0,
+        5 => rng.i64(2..7),
+        _ => number(rng),
+    }
 }
 
 /// A length of text or data: half of the time one on which things turn, never negative.

@@ -158,11 +158,12 @@ impl Job<'_> {
                 self.buffers.scratch.truncate(start + len);
             }
             5 => {
-                let most = if self.form == InputForm::Conversation { super::form::CLOCK } else { u8::MAX };
+                // A conversation's marks would be parts of its form.
+                let most = if self.form == InputForm::Conversation { super::form::CLOCK - 1 } else { u8::MAX };
                 let mut left = len;
                 while left > 0 {
                     for byte in self.rng.u64(..).to_le_bytes().into_iter().take(left) {
-                        self.buffers.scratch.push(byte.min(most.wrapping_sub(1)));
+                        self.buffers.scratch.push(byte.min(most));
                     }
                     left = left.saturating_sub(8);
                 }

@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use fastrand::Rng;
 
-use crate::catalog::{Catalog, FormSpec, Line, ParamSpec, Pattern, Role, Shape};
+use crate::catalog::{Catalog, FormSpec, Kind, Line, ParamSpec, Pattern, Role, Shape};
 use crate::generate::{Item, emit, values};
 use crate::session::Form;
 
+use super::havoc;
 use super::job::Style;
 
 /// Bytes of [`Kit::bytes`].
@@ -31,6 +32,22 @@ pub(super) enum Part {
     Count,
     /// The line's data.
     Data,
+}
+
+impl Span {
+    pub(super) const fn len(self) -> usize {
+        (self.end - self.start) as usize
+    }
+}
+
+/// A word of the target's own, as a place on a walk through all of them.
+#[derive(Clone, Debug)]
+pub(super) struct Stop {
+    pub(super) word: Span,
+    /// Without separators and formats.
+    pub(super) head: Span,
+    /// Lines that begin with it.
+    pub(super) templates: Vec<u32>,
 }
 
 /// A line of the module, or a command.
@@ -96,6 +113,11 @@ pub(super) struct Kit {
     names: HashMap<Box<[u8]>, (Vec<u32>, u32)>,
     /// Words that the target itself has.
     pub(super) own: Vec<Span>,
+    /// Of these, the ones that begin a line, and the ones that may be fields of one.
+    pub(super) heads: Vec<Span>,
+    pub(super) texts: Vec<Span>,
+    /// The same in the order of the program, with the catalogs' lines.
+    pub(super) tour: Vec<Stop>,
 }
 
 /// Stand in a printed line for a parameter (with its position between) and for counted data; no UTF-8 text has them.
@@ -208,6 +230,8 @@ impl Kit {
 
     /// Finds out what of each dialect the target has words of.
     pub(super) fn focus(&mut self) {
+        /// With fewer lines the words found are not the parser's: it keeps its own somewhere else.
+        const ENOUGH: usize = 8;
         let own: Vec<Vec<u8>> = self.own.iter().map(|&span| head(self.text(span)).to_vec()).collect();
         let mine = |text: &[u8]| {
             let text = head(text);
@@ -239,7 +263,7 @@ impl Kit {
                     if kept.is_empty() { list.clone() } else { kept }
                 };
                 let all: Vec<u32> = dialect.all.iter().filter(|at| is_wanted(at)).copied().collect();
-                if all.is_empty() {
+                if all.len() < ENOUGH {
                     return None;
                 }
                 let tells = |talk: &&Talk| talk.reply.iter().chain(&talk.after).chain(&talk.later).any(is_wanted);
@@ -262,6 +286,29 @@ impl Kit {
         for (dialect, focus) in self.dialects.iter_mut().zip(focused) {
             dialect.focus = focus;
         }
+        let begins = |&span: &Span| {
+            self.text(span).first() == Some(&b'+') || matches!(self.text(span).trim_ascii_end().last(), Some(b':'))
+        };
+        let (heads, texts) = self.own.iter().copied().partition(begins);
+        (self.heads, self.texts) = (heads, texts);
+        self.tour = self.own.iter().map(|&word| self.stop(word)).collect();
+    }
+
+    fn stop(&self, word: Span) -> Stop {
+        let text = self.text(word);
+        let (from, to) = head_range(text);
+        let name = head(text);
+        let first = |template: &Template| match self.parts(template).first() {
+            Some(Part::Text(span)) => head(self.text(*span)),
+            _ => b"",
+        };
+        let fits = |template: &Template| {
+            let own = first(template);
+            own.len() > 2 && name.len() > 2 && (own.starts_with(name) || name == own)
+        };
+        let templates =
+            self.templates.iter().zip(0..).filter(|(template, _)| fits(template)).map(|(_, at)| at).collect();
+        Stop { word, head: Span { start: word.start + from as u32, end: word.start + to as u32 }, templates }
     }
 
     fn keep(&mut self, bytes: &[u8]) -> Span {
@@ -440,6 +487,9 @@ impl Builder<'_> {
         if let Some(spec) = self.catalog.spec_for(at, self.model) {
             let mut good: Vec<Item> = vec![values::usual(self.catalog, spec)];
             good.extend((0..MOST).map(|_| values::valid(self.catalog, spec, &mut self.rng)));
+            if matches!(spec.kind, Kind::String(_) | Kind::Text(_)) {
+                good.extend(havoc::TEXTS.iter().map(|text| Item::Text(text.to_vec())));
+            }
             let edge = values::edges(spec);
             let bad: Vec<Item> = values::wrong(spec).into_iter().map(|(_, item)| item).collect();
             pool.number = matches!(good.first(), Some(Item::Int(_)));
@@ -486,13 +536,19 @@ impl Builder<'_> {
 
 /// A text without what drivers write or leave out at its ends: line ends, separators, formats.
 fn head(text: &[u8]) -> &[u8] {
-    let text = text.trim_ascii();
+    let (from, to) = head_range(text);
+    text.get(from..to).unwrap_or_default()
+}
+
+/// Where [`head`] starts and ends.
+fn head_range(text: &[u8]) -> (usize, usize) {
+    let blank = text.len() - text.trim_ascii_start().len();
     let end = text.iter().position(|&byte| byte == b'%').unwrap_or(text.len());
-    let text = text.get(..end).unwrap_or(text);
+    let text = text.get(..end).unwrap_or(text).trim_ascii_end();
     let cut = |byte: &u8| matches!(byte, b':' | b',' | b'=' | b' ' | b'"' | b'(');
-    let from = text.iter().position(|byte| !cut(byte)).unwrap_or(text.len());
+    let from = text.iter().skip(blank).position(|byte| !cut(byte)).map_or(text.len(), |at| blank + at);
     let to = text.iter().rposition(|byte| !cut(byte)).map_or(from, |at| at + 1);
-    text.get(from..to.max(from)).unwrap_or_default()
+    (from, to.max(from))
 }
 
 /// The parameters of a shape that are free to have any value.

@@ -36,6 +36,7 @@ pub mod minimise;
 mod ops;
 mod options;
 mod parse;
+mod tour;
 pub mod words;
 
 use std::cell::RefCell;
@@ -55,8 +56,15 @@ use parse::{From, Parser};
 
 use crate::catalog;
 
-/// Longer inputs are often cut down first: a target runs through short ones faster.
-const LONG: usize = 400;
+/// Longer inputs are often cut down first, the more often the longer they are: a target runs through short ones faster, so
+/// that each length gets its share of the time.
+const SHORT: usize = 128;
+
+/// Longest input and result, whatever the limit.
+const LARGEST: usize = 16 * 1024 * 1024;
+
+/// How many of 8 inputs are taken apart at their line ends alone.
+const LIGHT: u8 = 6;
 
 /// A fuzzer's own mutation of bytes, such as libFuzzer's `LLVMFuzzerMutate`: mutates the first `size` bytes in place, and
 /// gives the new size, at most `max_size`.
@@ -161,11 +169,13 @@ impl Mutator {
     /// A new session out of the catalogs; gives at most `max` bytes.
     pub fn compose(&mut self, max: usize, seed: u64) -> &[u8] {
         let mut rng = Rng::with_seed(seed);
-        self.structure(b"", b"", max, &mut rng);
+        self.structure(b"", b"", max.min(LARGEST), &mut rng);
         &self.out
     }
 
     fn run(&mut self, input: &[u8], other: &[u8], max: usize, rng: &mut Rng) {
+        let max = max.min(LARGEST);
+        let [input, other] = [input, other].map(|input| input.get(..LARGEST).unwrap_or(input));
         if max == 0 {
             return self.out.clear();
         }
@@ -186,10 +196,11 @@ impl Mutator {
         /// Out of 100: how often an input is left and another one made.
         const FRESH: u8 = 4;
         let roll = rng.u8(..100);
-        let tiny = input.iter().take(3).count() < 3 && rng.u8(..4) > 0;
+        let tiny = input.len() < 3 && rng.u8(..4) > 0;
         if tiny || rng.u8(..100) < FRESH {
             return self.structure(b"", b"", max, rng);
         }
+        let (input, other) = (shortened(input, rng), shortened(other, rng));
         if other.is_empty() && roll >= self.ratio {
             return self.bytes(input, max, rng);
         }
@@ -203,7 +214,6 @@ impl Mutator {
     /// Mutates bytes: ours, or the fuzzer's own.
     fn bytes(&mut self, input: &[u8], max: usize, rng: &mut Rng) {
         self.out.clear();
-        let input = if input.len() > LONG && rng.u8(..8) == 0 { window(input, rng) } else { input };
         self.out.extend_from_slice(input.get(..max).unwrap_or(input));
         if let Some(own) = self.own_bytes.filter(|_| rng.u8(..4) > 0) {
             let size = self.out.len();
@@ -228,25 +238,26 @@ impl Mutator {
         let kit = Arc::clone(&self.kit);
         let Some(mut dialect) = dialect(&kit, input, rng) else { return };
         // Mostly what the target itself has words of.
-        if let Some(focus) = dialect.focus.as_deref().filter(|_| rng.u8(..8) > 0) {
+        if let Some(focus) = dialect.focus.as_deref().filter(|_| rng.u8(..8) > 1) {
             dialect = focus;
         }
         let buffers = &mut self.buffers;
         buffers.scratch.clear();
         buffers.pieces.clear();
         buffers.others.clear();
-        if !input.is_empty() {
-            self.parser.parse(&dialect.catalog, self.form, input, From::Input, &mut buffers.pieces);
-        }
-        if !other.is_empty() {
-            self.parser.parse(&dialect.catalog, self.form, other, From::Other, &mut buffers.others);
+        let light = self.form == InputForm::Stream && rng.u8(..8) < LIGHT;
+        let mut parse = |input: &[u8], from, pieces: &mut Vec<_>| match light {
+            _ if input.is_empty() => {}
+            true => Parser::lines(input, from, pieces),
+            false => self.parser.parse(&dialect.catalog, self.form, input, from, pieces),
+        };
+        parse(input, From::Input, &mut buffers.pieces);
+        parse(other, From::Other, &mut buffers.others);
+        if !light {
             ops::strange(&mut buffers.others);
         }
         let soft = soft(input.len().max(other.len()), max, rng);
         let mut job = Job { kit: &kit, dialect, form: self.form, input, other, buffers, rng, max, soft };
-        if input.len() > LONG && job.rng.bool() {
-            job.window();
-        }
         if !other.is_empty() {
             job.splice();
         }
@@ -260,23 +271,34 @@ impl Mutator {
     }
 }
 
-/// Some lines of an input.
-fn window<'a>(input: &'a [u8], rng: &mut Rng) -> &'a [u8] {
-    let at = rng.usize(..input.len());
-    let behind = memchr::memchr(b'\n', input.get(at..).unwrap_or_default()).map_or(0, |end| at + end + 1);
-    let rest = input.get(behind..).unwrap_or_default();
-    let end = rng.usize(..=rest.len().min(2 * LONG));
-    let end = memchr::memchr(b'\n', rest.get(end..).unwrap_or_default()).map_or(rest.len(), |more| end + more + 1);
-    rest.get(..end).unwrap_or(rest)
+/// The input, or where it is long some lines of it.
+fn shortened<'i>(input: &'i [u8], rng: &mut Rng) -> &'i [u8] {
+    let len = input.len();
+    let roll = rng.usize(..len.max(1));
+    if len <= SHORT || roll < SHORT || roll * roll / len < SHORT {
+        return input;
+    }
+    // Often those at its head: what lies behind them may need them.
+    let start = if rng.u8(..4) == 0 { 0 } else { line_end(input, rng.usize(..len)) };
+    let rest = input.get(start..).unwrap_or_default();
+    let end = line_end(rest, rng.usize(..=rest.len().min(2 * SHORT)));
+    rest.get(..end.max(1)).unwrap_or(rest)
 }
 
-/// How long the result should be: mostly short, since a target runs through short inputs faster; sometimes as long as it may.
+/// Where the line ends that `at` lies in.
+fn line_end(input: &[u8], at: usize) -> usize {
+    memchr::memchr(b'\n', input.get(at..).unwrap_or_default()).map_or(input.len(), |end| at + end + 1)
+}
+
+/// How long the result should be: mostly short, since a target runs through short inputs faster; sometimes long.
 fn soft(len: usize, max: usize, rng: &mut Rng) -> usize {
-    let wanted = match rng.u8(..16) {
-        0 => max,
-        1 | 2 => 2048,
-        3..=5 => 1024,
-        6..=12 => 256,
+    /// What is worth its time.
+    const LONGEST: usize = 16 * 1024;
+    let wanted = match rng.u8(..64) {
+        0 => LONGEST,
+        1 => 2048,
+        2..=5 => 1024,
+        6..=31 => 256,
         _ => 96,
     };
     wanted.max(len + len / 4).min(max)

@@ -37,6 +37,9 @@ impl Job<'_> {
                 self.buffers.pieces.remove(at);
                 self.compose_at(at, style);
             }
+            2 if self.rng.bool() => {
+                self.tour(count);
+            }
             2 => {
                 self.compose_at(count, style);
             }
@@ -118,19 +121,6 @@ impl Job<'_> {
                 self.buffers.pieces.insert(to, Piece { border: false, ..piece });
             }
             _ => self.splice(),
-        }
-    }
-
-    /// Some pieces in a row, or all but these.
-    pub(super) fn window(&mut self) {
-        let count = self.pieces();
-        let Some(at) = self.any() else { return };
-        let run = self.rng.usize(1..=(count - at).min(24));
-        if self.rng.bool() {
-            self.buffers.pieces.drain(..at);
-            self.buffers.pieces.truncate(run);
-        } else {
-            self.buffers.pieces.drain(at..at + run);
         }
     }
 

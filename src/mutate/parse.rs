@@ -108,6 +108,21 @@ impl Parser {
         }
     }
 
+    /// Takes a stream apart at its line ends alone: a tenth of the work, which finds neither exchanges nor counted data.
+    pub(super) fn lines(input: &[u8], from: From, pieces: &mut Vec<Piece>) {
+        let mut start = 0;
+        let mut rest = input;
+        while !rest.is_empty() {
+            // Blank lines belong to the line that they stand ahead of; the last ones to what is there.
+            let blank = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+            let line = rest.get(blank..).unwrap_or_default();
+            let len = blank + memchr::memchr(b'\n', line).map_or(line.len(), |at| at + 1);
+            let end = start + len as u32;
+            pieces.push(Piece { from, start, end, sort: Sort::Line, host: false, border: false, exchange: u32::MAX });
+            (start, rest) = (end, rest.get(len..).unwrap_or_default());
+        }
+    }
+
     fn stream(&mut self, catalog: &Arc<Catalog>, input: &[u8], from: From, pieces: &mut Vec<Piece>) {
         let mut session = Session::new(Arc::clone(catalog), &Options { echoes: true, ..Options::default() });
         let told = &mut self.told;

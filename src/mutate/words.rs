@@ -12,6 +12,8 @@ const SHORTEST: usize = 3;
 const JOINED: usize = 4096;
 /// How far from a word of the catalogs a text may stand, in bytes.
 const NEAR: usize = 512;
+/// How far ahead of the first of them, in bytes: there a program keeps what the compiler's own libraries say.
+const AHEAD: usize = 96;
 /// So many words of the catalogs must stand that near.
 const ENOUGH: usize = 3;
 /// Most words that are kept.
@@ -26,13 +28,13 @@ fn is_text(byte: u8) -> bool {
 pub fn of_program<'w>(program: &[u8], known: impl IntoIterator<Item = &'w [u8]>) -> Vec<Vec<u8>> {
     let known: HashSet<&[u8]> = known.into_iter().map(trim).filter(|word| word.len() > 1).collect();
     let mut texts: Vec<(usize, &[u8])> = Vec::new();
-    let mut hits: Vec<usize> = Vec::new();
+    let mut hits: Vec<(usize, &[u8])> = Vec::new();
     let mut take = |at: usize, text| {
         let name = trim(text);
         let is_known = known.contains(name);
         // Two letters are found anywhere in a program.
         if is_known && name.len() > 3 {
-            hits.push(at);
+            hits.push((at, name));
         }
         if is_known || text.len() >= SHORTEST {
             texts.push((at, text));
@@ -42,9 +44,15 @@ pub fn of_program<'w>(program: &[u8], known: impl IntoIterator<Item = &'w [u8]>)
     for run in program.split(|&byte| !is_text(byte)) {
         match run.len() {
             0 | 1 => {}
-            2..=LONGEST => take(at, run),
+            2..=LONGEST => match joined(run, &known).filter(|(_, rest)| known.contains(trim(rest))) {
+                Some((one, other)) => [one, other].into_iter().for_each(|text| take(at, text)),
+                None => take(at, run),
+            },
             // Texts without an end between them, as Rust keeps them; a whole document is longer.
-            ..=JOINED => parts(run).for_each(|(from, part)| take(at + from, part)),
+            ..=JOINED => parts(run).for_each(|(from, part)| match joined(part, &known) {
+                Some((one, other)) => [one, other].into_iter().for_each(|text| take(at + from, text)),
+                None => take(at + from, part),
+            }),
             _ => {}
         }
         at += run.len() + 1;
@@ -52,9 +60,10 @@ pub fn of_program<'w>(program: &[u8], known: impl IntoIterator<Item = &'w [u8]>)
     let mut out: Vec<Vec<u8>> = Vec::new();
     let mut seen: HashSet<&[u8]> = HashSet::new();
     for &(at, text) in &texts {
-        let from = hits.partition_point(|&hit| hit + NEAR < at);
-        let to = hits.partition_point(|&hit| hit <= at + NEAR);
-        if to - from >= ENOUGH && seen.insert(text) {
+        let from = hits.partition_point(|&(hit, _)| hit + NEAR < at);
+        let near = hits.iter().skip(from).take_while(|&&(hit, _)| hit <= at + NEAR);
+        let is_close = hits.get(from).is_some_and(|&(hit, _)| hit <= at + AHEAD);
+        if is_close && is_enough(near.map(|&(_, name)| name)) && seen.insert(text) {
             out.push(text.to_vec());
             if out.len() >= MOST {
                 break;
@@ -62,6 +71,31 @@ pub fn of_program<'w>(program: &[u8], known: impl IntoIterator<Item = &'w [u8]>)
         }
     }
     out
+}
+
+/// Whether there are enough different words.
+fn is_enough<'p>(near: impl Iterator<Item = &'p [u8]>) -> bool {
+    let mut known: Vec<&[u8]> = Vec::with_capacity(ENOUGH);
+    for name in near {
+        if !known.contains(&name) {
+            known.push(name);
+        }
+        if known.len() >= ENOUGH {
+            return true;
+        }
+    }
+    false
+}
+
+/// Two texts without an end between them, of which the first is known: the longest one.
+fn joined<'t>(text: &'t [u8], known: &HashSet<&[u8]>) -> Option<(&'t [u8], &'t [u8])> {
+    /// Longest and shortest word that is looked for.
+    const WORD: std::ops::Range<usize> = 4..24;
+    if known.contains(trim(text)) || !text.first().is_some_and(|&byte| byte == b'+' || byte.is_ascii_uppercase()) {
+        return None;
+    }
+    let end = WORD.end.min(text.len().saturating_sub(1));
+    (WORD.start..end).rev().filter_map(|at| text.split_at_checked(at)).find(|(word, _)| known.contains(word))
 }
 
 /// Texts that stand behind one another without an end, taken apart where a name may begin: at `+`, behind a line's end, and
@@ -110,5 +144,15 @@ mod tests {
         let words = of_program(&program, known);
         let expected: [&[u8]; 5] = [b"OK", b"ERROR", b"SEND OK", b"+MYURC: %d,%d", b"+IPD,"];
         assert_eq!(words, expected);
+    }
+
+    #[test]
+    fn what_has_no_end_between_is_taken_apart() {
+        let mut program =
+            b"an error of the parser that says more than one line holds, as programs do: unexpected end".to_vec();
+        program.extend_from_slice(b"+CMTI+HTTPACTION+CPINRDY\x01\x02PB DONENO CARRIER\x01");
+        let known: [&[u8]; 6] = [b"+CMTI", b"+HTTPACTION", b"+CPIN", b"RDY", b"PB DONE", b"NO CARRIER"];
+        let words = of_program(&program, known);
+        assert!(known.iter().all(|word| words.iter().any(|own| own == word)), "{words:?}");
     }
 }

@@ -65,6 +65,9 @@ pub unsafe extern "C" fn LLVMFuzzerCustomMutator(data: *mut u8, size: usize, max
 /// # Safety
 /// The first `size` bytes from `data` on are the input, `max_size` of them can be written, and nobody else uses them meanwhile.
 unsafe fn in_place(data: *mut u8, size: usize, max_size: usize, seed: c_uint, own: Option<ByteMutation>) -> usize {
+    if data.is_null() {
+        return 0;
+    }
     guard(size.min(max_size), || {
         // SAFETY: as above. The result lies in memory of the mutator's own, and is no longer than `max_size`.
         let done = mutate::with_env(|mutator| unsafe {
@@ -100,6 +103,9 @@ pub unsafe extern "C" fn LLVMFuzzerCustomCrossOver(
     max_out_size: usize,
     seed: c_uint,
 ) -> usize {
+    if out.is_null() {
+        return 0;
+    }
     guard(0, || {
         // SAFETY: as above.
         let done = mutate::with_env(|mutator| unsafe {
@@ -126,6 +132,8 @@ pub unsafe extern "C" fn atscope_mutate(data: *mut u8, size: usize, max_size: us
 struct State {
     mutator: Mutator,
     seed: u64,
+    /// The last result. Not the mutator's own buffer: AFL++ may hand it back as the next input.
+    out: Vec<u8>,
     /// How the last result came about, as AFL++ writes it into file names.
     what: CString,
 }
@@ -141,7 +149,7 @@ impl State {
 #[unsafe(no_mangle)]
 pub extern "C" fn afl_custom_init(_afl: *mut c_void, seed: c_uint) -> *mut c_void {
     let made = guard(None, || match Options::from_env().and_then(|options| Mutator::new(&options)) {
-        Ok(mutator) => Some(Box::new(State { mutator, seed: seed.into(), what: CString::default() })),
+        Ok(mutator) => Some(Box::new(State { mutator, seed: seed.into(), out: Vec::new(), what: CString::default() })),
         Err(error) => {
             eprintln!("atscope mutator: {error}");
             std::process::exit(2)
@@ -193,14 +201,16 @@ unsafe fn afl(data: *mut c_void, out_buf: *mut *mut u8, input: &[u8], other: &[u
         return input.len().min(max_size);
     };
     let seed = state.next();
-    // A third of the calls cross: AFL++ always hands over another input.
+    // A quarter of the calls cross: AFL++ always hands over another input.
     let crossed = !other.is_empty() && seed >> 40 & 3 == 0;
     let (at, len) = guard((input.as_ptr(), input.len().min(max_size)), || {
-        let out = match crossed {
+        let new = match crossed {
             true => state.mutator.cross(input, other, max_size, seed),
             false => state.mutator.mutate(input, max_size, seed),
         };
-        (out.as_ptr(), out.len())
+        state.out.clear();
+        state.out.extend_from_slice(new);
+        (state.out.as_ptr(), state.out.len())
     });
     state.what = CString::new(if crossed { "atscope-cross" } else { "atscope" }).unwrap_or_default();
     unsafe { *out_buf = at.cast_mut() };
@@ -236,5 +246,104 @@ pub unsafe extern "C" fn afl_custom_deinit(data: *mut c_void) {
         // SAFETY: it came from `Box::into_raw`.
         let state = unsafe { Box::from_raw(data.cast::<State>()) };
         guard((), || drop(state));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ptr::{null, null_mut};
+
+    const SESSION: &[u8] = b"\r\nready\r\n0,CONNECT\r\n\r\n+IPD,0,5:hello\r\nOK\r\n+CMTI: \"SM\",3\r\n";
+
+    /// Calls the mutator of libFuzzer's with room for the larger size, and looks at what lies behind it.
+    fn in_place(input: &[u8], max: usize, seed: c_uint) -> Vec<u8> {
+        let room = input.len().max(max);
+        let mut data = input.to_vec();
+        data.resize(room, 0);
+        data.extend([0xA5; 16]);
+        // SAFETY: there is room for both sizes.
+        let size = unsafe { LLVMFuzzerCustomMutator(data.as_mut_ptr(), input.len(), max, seed) };
+        assert!(size <= max, "{size} bytes of {max}");
+        assert_eq!(data.split_off(room), [0xA5; 16], "it wrote behind the end");
+        data.truncate(size);
+        data
+    }
+
+    #[test]
+    fn sizes_hold() {
+        for max in (0..40).chain([64, 255, 4096]) {
+            for size in [0, 1, 2, 3, SESSION.len()] {
+                for seed in 0..20 {
+                    let new = in_place(SESSION.get(..size).expect("it is that long"), max, seed);
+                    assert!(max == 0 || !new.is_empty(), "a fuzzer passes over no bytes");
+                    let mut out = vec![0xA5; max + 16];
+                    let (one, other) = (SESSION, &new);
+                    // SAFETY: the inputs have so many bytes, and `out` has room for `max`.
+                    let size = unsafe {
+                        LLVMFuzzerCustomCrossOver(one.as_ptr(), one.len(), other.as_ptr(), other.len(), out.as_mut_ptr(), max, seed)
+                    };
+                    assert!(size <= max && out.iter().skip(max).all(|&byte| byte == 0xA5), "{size} bytes of {max}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn null_means_none() {
+        // SAFETY: null with a size of 0 is nothing; the state may be null.
+        unsafe {
+            assert_eq!(LLVMFuzzerCustomMutator(null_mut(), 0, 0, 1), 0);
+            assert_eq!(LLVMFuzzerCustomCrossOver(null(), 0, null(), 0, null_mut(), 0, 1), 0);
+            let mut out = [0; 64];
+            assert!(LLVMFuzzerCustomCrossOver(null(), 0, null(), 0, out.as_mut_ptr(), out.len(), 1) <= out.len());
+            assert_eq!(atscope_mutate(null_mut(), 0, 0, 1), 0);
+            let mut new = null_mut();
+            let mut input = *b"OK\r\n";
+            assert_eq!(afl_custom_fuzz(null_mut(), input.as_mut_ptr(), 4, &raw mut new, null_mut(), 0, 100), 4);
+            assert_eq!(new, input.as_mut_ptr());
+            assert_eq!(*afl_custom_describe(null_mut(), 100), 0);
+            afl_custom_deinit(null_mut());
+        }
+    }
+
+    #[test]
+    fn the_life_of_a_state() {
+        let state = afl_custom_init(null_mut(), 7);
+        assert!(!state.is_null());
+        let mut new = null_mut();
+        let mut input = SESSION.to_vec();
+        for max in [0, 1, 5, 4096, 1 << 20, usize::MAX] {
+            for _ in 0..50 {
+                // SAFETY: `state` lives, the buffers have so many bytes, and no other call uses them.
+                let (len, other) = unsafe {
+                    let len = afl_custom_fuzz(state, input.as_mut_ptr(), input.len(), &raw mut new, input.as_mut_ptr(), 20, max);
+                    assert!(!new.is_null() && len <= max.min(64 << 20), "{len} bytes of {max}");
+                    let _ = bytes(new, len).iter().fold(0_u8, |sum, &byte| sum ^ byte);
+                    (len, afl_custom_havoc_mutation(state, new, len, &raw mut new, max))
+                };
+                assert!(!new.is_null() && other <= max && (max == 0 || len > 0));
+            }
+        }
+        assert!(afl_custom_havoc_mutation_probability(state) <= 100);
+        // SAFETY: as above; the state is not used again.
+        unsafe {
+            let name = std::ffi::CStr::from_ptr(afl_custom_describe(state, 64));
+            assert!(name.to_bytes().starts_with(b"atscope"));
+            assert_eq!(*afl_custom_describe(state, 3), 0);
+            afl_custom_deinit(state);
+        }
+    }
+
+    #[test]
+    fn threads_do_not_meet() {
+        let all = || (0..200).map(|seed| in_place(SESSION, 512, seed)).collect::<Vec<_>>();
+        let expected = all();
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..8).map(|_| scope.spawn(all)).collect();
+            for thread in threads {
+                assert_eq!(thread.join().expect("no panic crosses the border"), expected);
+            }
+        });
     }
 }
