@@ -111,6 +111,9 @@ impl Readers {
             result?;
             if let Some(recording) = self.chosen(out) {
                 self.run.dialect_is(&recording.dialect);
+                if let Some(sender) = recording.silent() {
+                    out.warning(&format!("{}: holds nothing that the {} says", recording.name, sender.as_str()));
+                }
                 recordings.push(recording);
             }
         }

@@ -44,7 +44,8 @@ impl Printer {
         let (file, settings) = (shared.file, shared.settings);
         let form = match settings.show.format {
             _ if settings.show.what == What::Nothing => {
-                Form::Record(Box::new(Recorder::new(file.to_owned())), Places::default())
+                let recorder = Recorder::new(file.to_owned()).of_echoes(shared.header.echoes);
+                Form::Record(Box::new(recorder), Places::default())
             }
             Format::Jsonl => Form::Jsonl(JsonLines::new(file, session), Places::default()),
             Format::Text => {

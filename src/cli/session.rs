@@ -73,7 +73,7 @@ pub(super) struct Header {
     model: Option<String>,
     from_boot: bool,
     unordered: bool,
-    echoes: bool,
+    pub(super) echoes: bool,
 }
 
 impl Header {

@@ -71,7 +71,7 @@ type Left = Vec<(u32, u32)>;
 
 /// Steps of each side that are aligned at once. The algorithm takes more than linear time where few commands come again
 /// and again; equal runs do not reach it.
-const WINDOW: usize = 1024;
+const WINDOW: usize = 512;
 
 /// Parts of both sides that start with different steps.
 struct Window<'w> {

@@ -101,6 +101,12 @@ pub struct Baseline {
     recordings: Vec<String>,
     /// Recordings that show how the session began.
     starts: u32,
+    /// A recording knows the host's lines only as the module repeats them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    echoes: bool,
+    /// A recording holds one side of the line alone.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    partial: bool,
     /// Differences that were reviewed, sorted.
     #[serde(default)]
     pub accepted: Vec<Accepted>,
@@ -264,6 +270,8 @@ impl Baseline {
             identity: side.identity.clone(),
             recordings: side.recordings.iter().map(|(name, _)| name.clone()).collect(),
             starts: side.starts,
+            echoes: side.echoes,
+            partial: side.is_partial,
             accepted: Vec::new(),
             script,
             answers,
@@ -280,6 +288,8 @@ impl Baseline {
             dialect: self.dialect.clone(),
             identity: self.identity.clone(),
             starts: self.starts,
+            echoes: self.echoes,
+            is_partial: self.partial,
             script: self.script.len(),
             urcs: Urcs(self.urcs.clone()),
             ..Side::default()

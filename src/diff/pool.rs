@@ -8,10 +8,10 @@ use indexmap::IndexSet;
 pub(super) const OTHER: u32 = u32::MAX;
 
 /// Most bytes of one table.
-const MOST_BYTES: usize = 64 * 1024 * 1024;
+const MOST_BYTES: usize = 24 * 1024 * 1024;
 
 /// Most entries of one table.
-const MOST_ENTRIES: usize = 1_500_000;
+const MOST_ENTRIES: usize = 400_000;
 
 /// A table of texts.
 #[derive(Debug, Default)]

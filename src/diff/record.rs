@@ -9,9 +9,9 @@ use super::lines::{cut, escaped, line_form, push_escaped, shown_name, urc_name, 
 use super::pool::{OTHER, Pools};
 use super::shape::{bare, class, kind};
 use super::urc::Urcs;
-use crate::Sender;
 use crate::check::{Finding, Rule, Severity};
 use crate::session::{Event, EventKind, Form, Name, Param, Params};
+use crate::{Sender, Time};
 
 /// Exchanges that may still get something.
 const MOST_OPEN: usize = 16;
@@ -30,6 +30,9 @@ const MOST_IDENTITY: usize = 8;
 
 /// The place of what comes before the host has sent anything.
 pub(super) const START: &str = "ahead of all commands";
+
+/// What a byte takes at 9600 baud, in microseconds.
+const SLOWEST_BYTE: u64 = 1042;
 
 /// No latency.
 pub(super) const NONE: u32 = u32::MAX;
@@ -79,6 +82,10 @@ pub struct Recording {
     pub(super) has_lines: bool,
     /// The module said something ahead of the first command: the recording shows how the session began.
     pub(super) has_start: bool,
+    /// The module says anything at all.
+    has_module: bool,
+    /// The host's lines are known only as the module repeats them.
+    pub(super) echoes: bool,
     pub(super) exchanges: Vec<Exchange>,
     pub(super) urcs: Urcs,
     /// By rule, command and message, numbers left out.
@@ -86,6 +93,15 @@ pub struct Recording {
 }
 
 impl Recording {
+    /// The sender that it has nothing of, if there is one.
+    pub fn silent(&self) -> Option<Sender> {
+        match (self.exchanges.is_empty(), self.has_module) {
+            (true, true) => Some(Sender::Host),
+            (false, false) => Some(Sender::Module),
+            _ => None,
+        }
+    }
+
     /// How many exchanges it has.
     pub fn exchanges(&self) -> usize {
         self.exchanges.len()
@@ -113,6 +129,9 @@ struct Open {
     results: String,
     latency: [u32; 2],
     finals: usize,
+    /// When the answer began, and how many bytes of it came ahead of the result.
+    began: Option<Time>,
+    bytes: u64,
 }
 
 /// Takes a session's events and findings.
@@ -137,6 +156,13 @@ impl Recorder {
         Self { recording: Recording { name, ..Recording::default() }, ..Self::default() }
     }
 
+    /// The host's lines are known only as the module repeats them.
+    #[must_use]
+    pub fn of_echoes(mut self, echoes: bool) -> Self {
+        self.recording.echoes = echoes;
+        self
+    }
+
     /// Takes an event; `line` is that of the file where it starts.
     pub fn event(&mut self, pools: &mut Pools, event: &Event<'_>, line: Option<u64>) {
         // What answers no open command comes behind the newest one's result.
@@ -148,6 +174,7 @@ impl Recorder {
         } else {
             event
         };
+        self.begin(event);
         match &event.kind {
             EventKind::Command { name, form, params } => {
                 self.command(pools, event, *name, *form, *params, line);
@@ -193,6 +220,7 @@ impl Recorder {
             EventKind::Noise | EventKind::Passthrough => {}
         }
         if event.from == Sender::Module {
+            self.recording.has_module = true;
             self.between = matches!(event.kind, EventKind::Urc { .. } | EventKind::Boot { .. } | EventKind::Noise)
                 || event.exchange.is_none();
             if self.between {
@@ -230,6 +258,13 @@ impl Recorder {
             self.close(pools, open, is_last);
         }
         dialect.clone_into(&mut self.recording.dialect);
+        if !self.recording.has_module {
+            // One side of the line: what the module said to it nobody knows.
+            let nothing = pools.results.number("");
+            for exchange in &mut self.recording.exchanges {
+                (exchange.result, exchange.answer, exchange.values) = (nothing, OTHER, OTHER);
+            }
+        }
         self.recording
     }
 
@@ -289,7 +324,7 @@ impl Recorder {
         }
         open.is_identity = is_identity(&open.name);
         let spec = params.catalog.command(name.as_bytes()).and_then(|command| command.form(form));
-        open.awaits = spec.is_some_and(|spec| !spec.later.is_empty());
+        open.awaits = spec.is_some_and(|spec| !spec.later.is_empty() || !spec.after.is_empty());
         open.key = pools.key(&self.key, &open.name);
         self.newest = Some(number);
         self.open.push_back(open);
@@ -372,11 +407,31 @@ impl Recorder {
                 push_escaped(&mut open.results, cut(code.raw().trim_ascii()), &mut self.scratch);
             }
         }
+        // What takes no longer than its bytes on a slow line is one answer: recorders differ in whether they time its end.
+        let rest = match (open.began.filter(|_| open.finals == 0), event.time) {
+            (Some(began), Some(now)) => now.as_nanos().saturating_sub(began.as_nanos()) / 1000,
+            _ => 0,
+        };
+        let is_burst = micros != NONE && rest <= open.bytes * SLOWEST_BYTE;
         if let Some(slot) = open.latency.get_mut(open.finals) {
-            *slot = micros;
+            *slot = if is_burst { micros.saturating_sub(u32::try_from(rest).unwrap_or(0)) } else { micros };
         }
         open.finals += 1;
         self.item(event.exchange, kind::FINAL, &result, form);
+    }
+
+    /// Notes when the module began to answer.
+    fn begin(&mut self, event: &Event<'_>) {
+        if event.from != Sender::Module || matches!(event.kind, EventKind::Echo) {
+            return;
+        }
+        let Some(at) = self.position(event.exchange) else { return };
+        if let Some(open) = self.open.get_mut(at).filter(|open| open.finals == 0) {
+            open.began = open.began.or(event.time);
+            if !matches!(event.kind, EventKind::Final { .. }) {
+                open.bytes += event.bytes.len() as u64;
+            }
+        }
     }
 
     fn payload(&mut self, event: &Event<'_>, of: Name<'_>, declared: Option<u64>) {
@@ -500,6 +555,7 @@ impl Open {
         self.values.clear();
         self.results.clear();
         (self.lines, self.finals, self.latency) = (0, 0, [NONE; 2]);
+        (self.began, self.bytes) = (None, 0);
     }
 }
 
@@ -607,9 +663,9 @@ mod tests {
     #[test]
     fn what_the_end_cuts_off_has_no_result() {
         let mut pools = Pools::default();
-        let chunks = [(">", "AT+CSQ\r\n"), (">", "AT+CSQ\r\n")];
+        let chunks = [(">", "AT\r\n"), ("<", "\r\nOK\r\n"), (">", "AT+CSQ\r\n"), (">", "AT+CSQ\r\n")];
         let recording = record(&mut pools, "simcom", &chunks);
         let results: Vec<_> = recording.exchanges.iter().map(|e| pools.results.text(e.result)).collect();
-        assert_eq!(results, ["no result", ""]);
+        assert_eq!(results, ["OK", "no result", ""]);
     }
 }

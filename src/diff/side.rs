@@ -40,6 +40,10 @@ pub struct Side {
     pub(super) identity: Vec<String>,
     /// Recordings that show how the session began.
     pub(super) starts: u32,
+    /// A recording holds one side of the line alone.
+    pub(super) is_partial: bool,
+    /// A recording knows the host's lines only as the module repeats them.
+    pub(super) echoes: bool,
     /// The key of each step; those of the first recording first, in its order.
     pub(super) steps: Vec<u32>,
     /// How many of them are the first recording's.
@@ -121,7 +125,9 @@ impl Side {
 
     fn add(&mut self, pools: &Pools, recording: Recording) {
         let number = u16::try_from(self.recordings.len()).unwrap_or(u16::MAX);
-        let Recording { name, dialect, identity, has_lines, has_start, exchanges, urcs, findings } = recording;
+        self.echoes |= recording.echoes;
+        self.is_partial |= recording.silent().is_some();
+        let Recording { name, dialect, identity, has_lines, has_start, exchanges, urcs, findings, .. } = recording;
         self.recordings.push((name, has_lines));
         self.starts += u32::from(has_start);
         if self.dialect.is_empty() {

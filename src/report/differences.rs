@@ -19,6 +19,9 @@ const VERSION: u32 = 1;
 /// Differences that a comment shows.
 const MOST_SHOWN: usize = 100;
 
+/// Subjects of one difference that are named.
+const MOST_SUBJECTS: usize = 24;
+
 /// One side, for people.
 #[derive(Clone, Debug, Serialize)]
 pub struct About {
@@ -121,7 +124,7 @@ fn difference(pen: &mut Pen<'_>, one: &Difference) {
     pen.end();
     if !one.subjects.is_empty() {
         pen.to(6);
-        pen.words(Ink::Dim, &one.subjects.join(", "));
+        pen.words(Ink::Dim, &subjects(one));
         pen.end();
     }
     for (sign, text, place) in [("-", &one.old, &one.old_place), ("+", &one.new, &one.new_place)] {
@@ -139,6 +142,15 @@ fn difference(pen: &mut Pen<'_>, one: &Difference) {
             pen.wire(Ink::Dim, place.as_bytes());
         }
         pen.end();
+    }
+}
+
+/// The subjects of a difference of several, so many of them.
+fn subjects(one: &Difference) -> String {
+    let shown: Vec<&str> = one.subjects.iter().take(MOST_SUBJECTS).map(String::as_str).collect();
+    match one.subjects.len() - shown.len() {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
     }
 }
 
@@ -247,7 +259,7 @@ pub fn junit(out: &mut Vec<u8>, comparison: &Comparison, fails: Option<Severity>
 fn told(one: &Difference) -> String {
     let mut text = format!("{}[{}]: {}\n", one.severity, one.kind.name(), one.message);
     if !one.subjects.is_empty() {
-        text.push_str(&format!("    {}\n", one.subjects.join(", ")));
+        text.push_str(&format!("    {}\n", subjects(one)));
     }
     for (sign, side, place) in [("-", &one.old, &one.old_place), ("+", &one.new, &one.new_place)] {
         if !side.is_empty() || !place.is_empty() {
@@ -294,7 +306,7 @@ fn table(text: &mut String, list: &[&Difference]) {
         let subject = if one.subject.is_empty() { "several commands".to_owned() } else { code(&one.subject) };
         let mut what = format!("{} <sub>{}</sub>", message(&one.message), one.kind.name());
         if !one.subjects.is_empty() {
-            what.push_str(&format!("<br>{}", code(&one.subjects.join(", "))));
+            what.push_str(&format!("<br>{}", code(&subjects(one))));
         }
         for (sign, side, place) in [("−", &one.old, &one.old_place), ("+", &one.new, &one.new_place)] {
             if !side.is_empty() {

@@ -169,6 +169,11 @@ impl Firmware {
         text
     }
 
+    /// What the module sends in one recording.
+    pub fn module_bytes(&self, seed: u64) -> Vec<u8> {
+        self.played(seed).into_iter().filter(|chunk| chunk.0 == Sender::Module).flat_map(|chunk| chunk.2).collect()
+    }
+
     /// One recording.
     pub fn record(&self, pools: &mut Pools, name: &str, seed: u64) -> Recording {
         read(pools, name, self.dialect, &self.played(seed))
@@ -382,7 +387,7 @@ pub fn plants() -> Vec<Plant> {
 }
 
 /// The module goes on repeating commands.
-fn echo(firmware: &mut Firmware, ends: &str) {
+pub fn echo(firmware: &mut Firmware, ends: &str) {
     let mut line = None;
     for step in &mut firmware.steps {
         match step {

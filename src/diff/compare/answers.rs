@@ -139,8 +139,19 @@ fn one(
     let nowhere = Seen { count: 0, recordings: 0, first: (0, 0) };
     let others = looks(&mut elsewhere.into_iter().flatten().map(|answer| (*answer, nowhere)));
     let mut changes: Vec<(Changed<'_>, Vec<usize>)> = Vec::new();
+    let is_unheard = old.echoes || new.echoes;
     for change in changed(&before, &after, &others, line_ends) {
         let aspect = change.aspect;
+        // Of a terminal log nobody knows where the echo ends.
+        let is_of_echo = match aspect.kind {
+            Kind::Echo => true,
+            Kind::BlankLines => aspect.at == 0,
+            Kind::Prompt => shape::bare(change.old.0) == shape::bare(change.new.0),
+            _ => false,
+        };
+        if is_unheard && is_of_echo {
+            continue;
+        }
         let joins = |(first, _): &(Changed<'_>, Vec<usize>)| {
             let is_field = matches!(aspect.kind, Kind::FieldType | Kind::Quoting);
             let is_same = first.aspect.kind == aspect.kind && first.aspect.item == aspect.item;
@@ -304,6 +315,9 @@ fn called(item: &shape::Item<'_>) -> String {
     }
 }
 
+/// What stands for the echo of a command that is not echoed.
+pub(super) const NO_ECHO: &str = "no echo";
+
 /// The items that an answer names.
 fn named(answer: &str) -> impl Iterator<Item = (&'static str, String)> + '_ {
     shape::items(answer).filter_map(|item| {
@@ -323,7 +337,7 @@ fn look(answer: &str, names: &BTreeSet<(&'static str, String)>, seen: Seen, look
     };
     let items: Vec<shape::Item<'_>> = shape::items(answer).collect();
     let echo = items.iter().find(|item| item.kind == kind::ECHO);
-    note(Kind::Echo, (kind::ECHO, ""), 0, echo.map_or("no echo", |echo| echo.form), "");
+    note(Kind::Echo, (kind::ECHO, ""), 0, echo.map_or(NO_ECHO, |echo| echo.form), "");
     for (kind, name) in names {
         let is_there = items.iter().any(|item| item.kind == *kind && called(item) == *name);
         let presence = if *kind == kind::PROMPT { Kind::PromptNew } else { Kind::LineNew };
@@ -435,7 +449,11 @@ fn told(aspect: &Aspect, from: &str, to: &str, fields: &[usize], is_permuted: bo
     let simple = |kind, severity, message| Told { kind, severity, part: name.clone(), message, general: String::new() };
     match aspect.kind {
         Kind::Echo => {
-            let message = format!("echo was {}, is {}", ends(from), ends(to));
+            let message = match (from, to) {
+                (NO_ECHO, _) => format!("is echoed now, with {} behind it", ends(to)),
+                (_, NO_ECHO) => "is not echoed any more".to_owned(),
+                _ => format!("echo ended in {}, ends in {}", ends(from), ends(to)),
+            };
             Told { general: message.clone(), ..simple(Kind::Echo, Severity::Warning, message) }
         }
         Kind::PromptNew if is_there => simple(Kind::PromptNew, Severity::Error, format!("{what} is new")),

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::answers::NO_ECHO;
 use super::{Difference, Kind};
 use crate::check::Severity;
 
@@ -41,8 +42,11 @@ fn of_lines(list: Vec<Difference>) -> Vec<Difference> {
     // Of what stands between an echo and the answer nobody can tell whose it is.
     let is_blank = |one: &Difference| one.kind == Kind::BlankLines && one.part.ends_with("ahead of");
     let is_unblanked = list.iter().any(is_blank);
+    let is_echo_switched =
+        list.iter().any(|one| one.kind == Kind::Echo && [one.old.as_str(), one.new.as_str()].contains(&NO_ECHO));
     let is_end = |a: &str, b: &str| a.strip_suffix("\\r\\n").is_some_and(|rest| rest == b);
     let follows = |one: &Difference| match one.kind {
+        Kind::BlankLines => is_echo_switched && is_blank(one),
         Kind::Echo => is_unblanked && (is_end(&one.old, &one.new) || is_end(&one.new, &one.old)),
         Kind::Value => {
             recast.contains(&(one.subject.clone(), line(one)))

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::Difference;
 use super::explained::without_consequences;
+use super::{Difference, Kind};
 
 /// Subjects from which on a difference is told once for all.
 const SEVERAL: usize = 3;
@@ -22,7 +22,7 @@ pub(super) fn fold(list: Vec<Difference>) -> Vec<Difference> {
             None => drop(exact.insert(key, one)),
         }
     }
-    let list = without_consequences(exact.into_values().collect());
+    let list = by_line(without_consequences(exact.into_values().collect()));
     let mut general: BTreeMap<_, Vec<Difference>> = BTreeMap::new();
     let mut folded = Vec::new();
     for one in list {
@@ -57,10 +57,41 @@ pub(super) fn fold(list: Vec<Difference>) -> Vec<Difference> {
     folded
 }
 
+/// Joins values of one line that are others: where many of its fields are, it is told once.
+fn by_line(list: Vec<Difference>) -> Vec<Difference> {
+    let mut lines: BTreeMap<_, BTreeMap<usize, Difference>> = BTreeMap::new();
+    let mut joined = Vec::new();
+    for one in list {
+        let place = one.part.split_once(" field ").filter(|_| one.kind == Kind::Value);
+        match place.and_then(|(line, position)| Some((line.to_owned(), position.parse().ok()?))) {
+            Some((line, position)) => {
+                lines.entry((one.subject.clone(), line, one.severity)).or_default().insert(position, one);
+            }
+            None => joined.push(one),
+        }
+    }
+    for ((_, line, _), fields) in lines {
+        if fields.len() < SEVERAL {
+            joined.extend(fields.into_values());
+            continue;
+        }
+        let positions: Vec<String> = fields.keys().map(usize::to_string).collect();
+        let positions = positions.join(", ");
+        let values = |value: fn(&Difference) -> &String| -> String {
+            fields.values().map(|one| value(one).as_str()).collect::<Vec<_>>().join(", ")
+        };
+        let (old, new) = (values(|one| &one.old), values(|one| &one.new));
+        if let Some(first) = fields.into_values().next() {
+            let message = format!("fields {positions} of `{line}` are others");
+            joined.push(Difference { part: format!("{line} fields {positions}"), message, old, new, ..first });
+        }
+    }
+    joined
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::indexing_slicing)]
-    use super::super::Kind;
     use super::*;
     use crate::check::Severity;
 

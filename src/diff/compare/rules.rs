@@ -3,10 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::{Difference, Kind};
-use crate::check::Severity;
+use crate::check::{Rule, Severity};
 use crate::diff::side::{Broken, Side};
 
 pub(super) fn compare(old: &Side, new: &Side, commands: &[String], list: &mut Vec<Difference>) {
+    if old.is_partial || new.is_partial {
+        // Of one side of the line alone, rules tell little.
+        return;
+    }
     one_sided(old, new, commands, Kind::RuleKept, list);
     one_sided(new, old, commands, Kind::RuleBroken, list);
 }
@@ -16,6 +20,10 @@ fn one_sided(side: &Side, other: &Side, commands: &[String], kind: Kind, list: &
         other.findings.keys().map(|(rule, subject, _)| (rule.as_str(), subject.as_str())).collect();
     for ((rule, subject, _), broken) in &side.findings {
         // What the host sent on one side alone it did itself.
+        // How the host ends lines, an echo does not tell.
+        if (side.echoes || other.echoes) && rule == Rule::LineEnding.name() {
+            continue;
+        }
         let is_common = subject.is_empty() || commands.binary_search(subject).is_ok();
         if !is_common || known.contains(&(rule.as_str(), subject.as_str())) {
             continue;

@@ -14,6 +14,9 @@ use crate::diff::side::{Sample, Side};
 /// Recordings of each side from which on what is the same in all of them is no chance.
 pub(super) const SEVERAL: usize = 3;
 
+/// Commands of one side alone that are named.
+const MOST_COMMANDS: usize = 1000;
+
 /// Distinct values of a field that are looked at.
 const MOST_VALUES: usize = 4;
 
@@ -89,8 +92,12 @@ fn host(pools: &Pools, side: &Side, only: &[u32], kind: Kind, list: &mut Vec<Dif
     let mut commands: BTreeMap<u32, (u64, String, String)> = BTreeMap::new();
     for &step in only.iter().filter(|step| most(side, **step)) {
         let key = side.steps.get(step as usize).copied().unwrap_or(OTHER);
+        let command = pools.command(key);
+        if commands.len() >= MOST_COMMANDS && !commands.contains_key(&command) {
+            continue;
+        }
         let sample = side.of_step(step).first();
-        let entry = commands.entry(pools.command(key)).or_insert_with(|| {
+        let entry = commands.entry(command).or_insert_with(|| {
             let place = sample.map(|sample| side.place(sample.recording, sample.at));
             (0, pools.keys.text(key).to_owned(), place.unwrap_or_default())
         });
@@ -100,7 +107,9 @@ fn host(pools: &Pools, side: &Side, only: &[u32], kind: Kind, list: &mut Vec<Dif
         let is_new = kind == Kind::CommandNew;
         let side = if is_new { "new" } else { "old" };
         let message = format!("the host sent it on the {side} side alone: `{key}`");
+        let all = format!("the host sent them on the {side} side alone");
         let one = Difference::new(kind, Severity::Info, pools.names.text(command), "", message).times(count);
+        let one = one.general(all);
         list.push(if is_new { one.at(String::new(), place) } else { one.at(place, String::new()) });
     }
 }

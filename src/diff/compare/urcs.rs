@@ -24,6 +24,10 @@ const MANY: u32 = 8;
 const LEAST: u32 = 2;
 
 pub(super) fn compare((old, new): (&Side, &Side), commands: &[String], line_ends: Ends, list: &mut Vec<Difference>) {
+    if old.is_partial != new.is_partial {
+        // Of one side of the line alone nobody knows what is unasked.
+        return;
+    }
     for (name, urc) in &old.urcs.0 {
         match new.urcs.0.get(name) {
             Some(other) => {
@@ -45,12 +49,17 @@ fn one_sided(name: &str, urc: &Urc, side: &Side, other: &Side, kind: Kind, list:
     let severity = if is_no_chance(urc, side, other) { Severity::Warning } else { Severity::Info };
     let (what, part) = if urc.boot { (BOOT, BOOT) } else { ("URC", "") };
     let is_new = kind == Kind::UrcNew;
-    let place = urc.places.keys().next().map(|place| format!(" ({place})")).unwrap_or_default();
+    let place = urc.places.keys().next().filter(|_| urc.places.len() == 1);
+    let place = place.map(|place| format!(" ({place})")).unwrap_or_default();
     let message = if is_new { format!("{what} is new{place}") } else { format!("{what} is gone{place}") };
+    // What may be chance is told in few words.
+    let side_named = if is_new { "new" } else { "old" };
+    let all = (severity == Severity::Info).then(|| format!("came on the {side_named} side alone, perhaps by chance"));
     let form = urc.forms.keys().next().map(|form| readable(form)).unwrap_or_default();
     // Merged sides do not remember in which recording it was: the first one stands for them.
     let at = if side.count() == 1 { side.place(0, urc.at) } else { String::new() };
     let one = Difference::new(kind, severity, name, part, message).times(u64::from(urc.count));
+    let one = one.general(all.unwrap_or_default());
     list.push(if is_new {
         one.sides("", form).at(String::new(), at)
     } else {

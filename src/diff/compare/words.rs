@@ -124,7 +124,6 @@ pub(super) fn quoted(text: &str) -> String {
 pub(super) fn ends(text: &str) -> String {
     match text {
         "" => "none".to_owned(),
-        "no echo" => text.to_owned(),
         _ => quoted(text),
     }
 }
