@@ -1,4 +1,5 @@
-//! `atscope fuzz run` against a driver that is compiled for it: each way to fail is told when it should be, and no other.
+//! `atscope fuzz run` and `fuzz init` with a driver that is compiled for it: each way to fail is told when it should be, and no other; the folder that is
+//! made finds what is planted in drivers of each shape.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, dead_code)]
@@ -139,5 +140,71 @@ fn mistakes_are_told_ahead_of_any_run() {
         let run = run(&[&["fuzz", "run"][..], words].concat());
         assert_eq!(run.status, 2, "{words:?}: {}", run.stderr);
         assert!(run.stderr.contains(expected), "{words:?}: {}", run.stderr);
+    }
+}
+
+#[test]
+fn a_folder_is_made_out_of_the_drivers_own_session() {
+    let folder = FOLDER.path().join("init");
+    let words =
+        ["fuzz", "init", "-d", "esp-at", "-o", folder.to_str().unwrap(), "--", DRIVER.to_str().unwrap(), "healthy"];
+    let made = run(&words);
+    assert_eq!(made.status, 0, "{}", made.stderr);
+    assert!(made.stdout.contains("commands  AT AT+CIPMUX= AT+CIPMUX? AT+CWMODE= AT+CWMODE?"), "{}", made.stdout);
+    let session = folder.join("session.at");
+    let checked = run(&["check", session.to_str().unwrap()]);
+    assert_eq!((checked.status, checked.stdout.contains("0 errors, 0 warnings")), (0, true), "{}", checked.stdout);
+    let seeds: Vec<String> = fs::read_dir(folder.join("seeds"))
+        .unwrap()
+        .map(|seed| seed.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert!(
+        seeds.iter().any(|name| name == "session") && seeds.iter().any(|name| name.contains("CWMODE")),
+        "{seeds:?}"
+    );
+    let dictionary = fs::read_to_string(folder.join("driver.dict")).unwrap();
+    assert!(
+        dictionary.lines().any(|line| line == "\"AT+CWMODE=\"") && dictionary.contains("WIFI GOT IP"),
+        "{dictionary}"
+    );
+    // Not over anything that is there.
+    let again = run(&words);
+    assert_eq!(again.status, 2);
+    assert!(again.stderr.contains("is there already, and not empty"), "{}", again.stderr);
+    finds_what_is_planted(&folder);
+}
+
+/// Each harness with the driver of its shape, compiled as the folder's script does it: it starts, and finds the mistake.
+fn finds_what_is_planted(folder: &Path) {
+    let drivers = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/drivers");
+    let probe = folder.join("probe.c");
+    fs::write(
+        &probe,
+        "int LLVMFuzzerTestOneInput(const unsigned char *d, unsigned long n) { return d && n > 1u << 30; }\n",
+    )
+    .unwrap();
+    let tried = Command::new("clang")
+        .args(["-fsanitize=fuzzer,address,undefined", "-o"])
+        .arg(folder.join("probe"))
+        .arg(&probe)
+        .output();
+    if !tried.is_ok_and(|tried| tried.status.success()) {
+        eprintln!("no clang with libFuzzer and sanitizers here: the harnesses are not compiled");
+        return;
+    }
+    for (shape, harness, source) in [
+        ("bytes", "bytes.c", Some("driver.c")),
+        ("arduino", "arduino.cpp", None),
+        ("thread", "thread.c", Some("driver.c")),
+    ] {
+        let own = drivers.join(shape);
+        let mut command = Command::new(folder.join("libfuzzer.sh"));
+        command.arg(folder.join("harness").join(harness)).args(source.map(|source| own.join(source)));
+        command
+            .args(["--", "-max_total_time=60", "-runs=2000000", "-seed=1"])
+            .env("CFLAGS", format!("-I{}", own.display()));
+        let done = command.env_remove("MUTATOR").current_dir(folder).output().unwrap();
+        let text = String::from_utf8_lossy(&done.stderr);
+        assert!(text.contains("heap-buffer-overflow"), "{shape}: {text}");
     }
 }

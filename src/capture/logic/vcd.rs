@@ -80,8 +80,9 @@ impl Vcd {
                         full = true;
                         break;
                     }
+                    // Said again, it takes nothing back.
+                    self.pending &= time == self.now;
                     self.now = time;
-                    self.pending = false;
                 }
                 b'0' | b'1' | b'x' | b'X' | b'z' | b'Z' | b'h' | b'H' | b'l' | b'L' | b'u' | b'U' | b'w' | b'W'
                 | b'-' => {

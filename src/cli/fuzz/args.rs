@@ -13,6 +13,8 @@ pub enum Fuzz {
     Dict(Dict),
     /// Write a seed corpus out of a dialect's catalog: valid, wrong and odd sessions, named by what is in them
     Gen(Gen),
+    /// Make a folder to fuzz a driver in, out of its own session with a virtual module: seeds, dictionary, harnesses, scripts
+    Init(Init),
     /// Shrink an input that makes a command fail, and say what in it matters
     Min(Min),
     /// Mutate an input, or make one out of nothing: a filter for any fuzzer
@@ -218,6 +220,26 @@ impl Connected {
             _ => Wire::Stdio,
         }
     }
+}
+
+/// `atscope fuzz init`.
+#[derive(Debug, Args)]
+pub struct Init {
+    /// The driver and its arguments; it speaks to the module on standard input and output, or see --pty and --tcp
+    #[arg(last = true, required = true, value_name = "COMMAND", value_hint = ValueHint::CommandWithArguments)]
+    pub command: Vec<std::ffi::OsString>,
+    /// Which module it is.
+    #[command(flatten)]
+    pub module: Played,
+    /// Where it is.
+    #[command(flatten)]
+    pub line: Connected,
+    /// A driver that says nothing for so long has said all
+    #[arg(long, value_name = "SECONDS", default_value_t = 5.0)]
+    pub timeout: f64,
+    /// Folder to write: a new one, or an empty one
+    #[arg(short, long, value_name = "DIR", default_value = "fuzz-driver", value_hint = ValueHint::DirPath)]
+    pub output: PathBuf,
 }
 
 /// `atscope fuzz run`.

@@ -4,6 +4,7 @@ mod args;
 mod cmin;
 mod dict;
 mod generate;
+mod init;
 mod input;
 mod min;
 mod mutate;
@@ -20,6 +21,7 @@ pub(super) fn fuzz(args: Fuzz, out: &mut Out) -> Result<u8, Failure> {
         Fuzz::Cmin(args) => cmin::cmin(&args, out),
         Fuzz::Dict(args) => dict::dict(&args, out),
         Fuzz::Gen(args) => generate::generate(&args, out),
+        Fuzz::Init(args) => init::init(&args, out),
         Fuzz::Min(args) => min::min(&args, out),
         Fuzz::Mutate(args) => mutate::mutate(&args, out),
         Fuzz::Run(args) => run::run(&args, out),

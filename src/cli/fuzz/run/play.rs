@@ -57,32 +57,32 @@ pub(in crate::cli::fuzz) enum End {
 /// A rule that the driver broke.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::cli::fuzz) struct Breach {
-    pub(super) rule: &'static str,
+    pub(in crate::cli::fuzz) rule: &'static str,
     /// The command's name, as `AT+CWMODE=`.
-    pub(super) command: String,
-    pub(super) message: String,
+    pub(in crate::cli::fuzz) command: String,
+    pub(in crate::cli::fuzz) message: String,
 }
 
 /// What was seen.
 #[derive(Debug)]
 pub(in crate::cli::fuzz) struct Seen {
-    pub(super) end: End,
-    pub(super) took: Duration,
-    pub(super) chunks: Vec<Chunk>,
+    pub(in crate::cli::fuzz) end: End,
+    pub(in crate::cli::fuzz) took: Duration,
+    pub(in crate::cli::fuzz) chunks: Vec<Chunk>,
     /// What went wrong, by the seed.
-    pub(super) done: Vec<(Time, String)>,
-    pub(super) healed: Option<Time>,
-    pub(super) breaches: Vec<Breach>,
+    pub(in crate::cli::fuzz) done: Vec<(Time, String)>,
+    pub(in crate::cli::fuzz) healed: Option<Time>,
+    pub(in crate::cli::fuzz) breaches: Vec<Breach>,
     /// The newest command.
-    pub(super) command: String,
+    pub(in crate::cli::fuzz) command: String,
     /// Commands, and those that succeeded; of the second since all was well again.
-    pub(super) commands: u64,
-    pub(super) good: u64,
-    pub(super) good_since: u64,
+    pub(in crate::cli::fuzz) commands: u64,
+    pub(in crate::cli::fuzz) good: u64,
+    pub(in crate::cli::fuzz) good_since: u64,
     /// What it printed.
-    pub(super) log: String,
+    pub(in crate::cli::fuzz) log: String,
     /// Most memory.
-    pub(super) memory: u64,
+    pub(in crate::cli::fuzz) memory: u64,
 }
 
 /// Follows the conversation.
