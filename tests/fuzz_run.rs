@@ -2,7 +2,7 @@
 //! made finds what is planted in drivers of each shape.
 
 #![cfg(unix)]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, dead_code)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, clippy::print_stderr, dead_code)]
 
 mod common;
 
