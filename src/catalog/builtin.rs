@@ -1,5 +1,6 @@
 //! The catalogs that come with the program, and how a user's own is loaded.
 
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -34,8 +35,8 @@ pub fn builtin_text(name: &str) -> Option<(&'static str, &'static str)> {
     BUILTIN.iter().find(|entry| entry.0 == name).map(|entry| (entry.1, entry.2))
 }
 
-fn one_mistake(file: &str, message: String) -> CatalogError {
-    CatalogError { mistakes: vec![Mistake { file: file.to_owned(), line: 0, message }] }
+fn one_mistake(file: &str, line: usize, message: String) -> CatalogError {
+    CatalogError { mistakes: vec![Mistake { file: file.to_owned(), line, message }] }
 }
 
 /// Loads a built-in catalog.
@@ -45,7 +46,9 @@ fn one_mistake(file: &str, message: String) -> CatalogError {
 pub fn load_builtin(name: &str) -> Result<Arc<Catalog>, CatalogError> {
     match builtin_text(name) {
         Some((file, text)) => load_text(file, text),
-        None => Err(one_mistake(name, format!("there is no built-in catalog of this name, only {}", NAMES.join(", ")))),
+        None => {
+            Err(one_mistake(name, 0, format!("there is no built-in catalog of this name, only {}", NAMES.join(", "))))
+        }
     }
 }
 
@@ -110,9 +113,29 @@ pub fn load_text(file: &str, text: &str) -> Result<Arc<Catalog>, CatalogError> {
 /// # Errors
 /// All its mistakes, with file and line; line 0 where the file cannot be read.
 pub fn load_file(path: &Path) -> Result<Arc<Catalog>, CatalogError> {
-    let name = path.display().to_string();
-    match std::fs::read_to_string(path) {
-        Ok(text) => load_text(&name, &text),
-        Err(error) => Err(one_mistake(&name, format!("cannot be read: {error}"))),
-    }
+    load_text(&path.display().to_string(), &read_file(path)?)
 }
+
+/// Reads a catalog's file.
+///
+/// # Errors
+/// One mistake: it cannot be read, is no text, or longer than any catalog.
+pub(crate) fn read_file(path: &Path) -> Result<String, CatalogError> {
+    let name = path.display().to_string();
+    let mut bytes = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(FILE_MAX + 1).read_to_end(&mut bytes));
+    if let Err(error) = read {
+        return Err(one_mistake(&name, 0, format!("cannot be read: {error}")));
+    }
+    if bytes.len() as u64 > FILE_MAX {
+        return Err(one_mistake(&name, 0, format!("is longer than {} MiB: no catalog", FILE_MAX >> 20)));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let good = error.as_bytes().get(..error.utf8_error().valid_up_to()).unwrap_or_default();
+        let line = 1 + memchr::memchr_iter(b'\n', good).count();
+        one_mistake(&name, line, "this is no UTF-8 text: a catalog is a TOML file".to_owned())
+    })
+}
+
+/// Longest catalog file; the longest of ours has a hundredth of it.
+const FILE_MAX: u64 = 16 << 20;

@@ -131,10 +131,12 @@ impl Builder {
         let name = head.text(src, "name").unwrap_or_default();
         if name.is_empty() {
             src.mistake(head.at, "[catalog] needs a `name`");
+        } else if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.+".contains(&byte)) {
+            src.mistake(head.at, "a catalog's `name` has letters, digits, `-`, `_`, `.` and `+` only");
         }
         for (place, base) in head.texts(src, "extends") {
             if chain.iter().any(|open| open == base) || base == name || chain.len() > 8 {
-                src.mistake(place, format!("`{base}` extends itself"));
+                src.mistake(place, format!("`{base}` extends itself: give one of them another name"));
                 continue;
             }
             if let Some(ready) = library.ready.filter(|ready| &*ready.catalog.name == base)
@@ -216,9 +218,7 @@ impl Builder {
         let mut own = Own::new();
         for (name, _, item) in table.rest() {
             let Some(entry) = item.table(src, name) else { continue };
-            if let Some(at) = params::read(self, src, name, entry) {
-                own.insert(name, at);
-            }
+            own.insert(name, params::read(self, src, name, entry));
         }
         own
     }
@@ -442,6 +442,9 @@ impl Builder {
         }
         let mut scope = Scope { builder: self, own };
         let built = patterns::build(nodes, &mut scope, &draft.names)?;
+        if matches!(built.pattern, Pattern::Free { .. }) && !matches!(draft.role, Role::Reply | Role::After) {
+            return Err("it starts with a parameter: only an answer may have no name or words to know it by".to_owned());
+        }
         let whole = draft.role == Role::Result && built.literal;
         let catch_all = match &built.pattern {
             Pattern::Fields { shapes } => shapes.iter().any(|shape| shape.rest && shape.fields.len() == 1),
@@ -464,6 +467,7 @@ impl Builder {
             restart: draft.restart,
             code: draft.code,
             catch_all,
+            asks: false,
             twin: None,
             sets: Vec::new(),
             pattern: built.pattern,
@@ -483,6 +487,7 @@ impl Builder {
         }
         self.results();
         self.twins();
+        self.prompts();
         let forms = self.catalog.commands.iter().flat_map(|command| command.forms.iter().flatten());
         let mut online: Vec<Box<str>> = forms.filter_map(|form| form.online.clone()).collect();
         online.sort();
@@ -513,6 +518,17 @@ impl Builder {
             }
         }
         problems
+    }
+
+    /// Marks the lines that are prompts of other commands: `CONNECT` of AT+QHTTPURL.
+    fn prompts(&mut self) {
+        let forms = self.catalog.commands.iter().flat_map(|command| command.forms.iter().flatten());
+        let prompts: Vec<&str> =
+            forms.filter_map(|form| Some(&*form.data.as_ref()?.prompt)).filter(|word| *word != ">").collect();
+        for line in self.catalog.lines.iter_mut().filter(|line| matches!(line.pattern, Pattern::Words)) {
+            line.asks = prompts.contains(&&*line.name);
+            self.catalog.asks_in_words |= line.asks;
+        }
     }
 
     /// An answer that is also a URC of the same text has that one's effects.

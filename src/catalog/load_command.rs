@@ -19,6 +19,9 @@ impl Builder {
         let own = table.table(src, "params").map(|params| self.params(src, params)).unwrap_or_default();
         let known = self.commands.get(name).copied();
         if let Some(position) = known {
+            if self.catalog.commands.get(position).is_some_and(|before| before.source == self.source) {
+                src.mistake(at, format!("`{name}` is described twice; all its forms go into one entry"));
+            }
             self.replace(position);
         }
         let position = known.unwrap_or(self.catalog.commands.len());

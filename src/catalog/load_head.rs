@@ -87,7 +87,7 @@ impl Builder {
             entry.take("note");
             entry.finish(src, "title, section, values, note");
             match self.catalog.codes.iter_mut().find(|old| old.name == table.name) {
-                Some(old) => *old = table,
+                Some(old) => old.add(table),
                 None => self.catalog.codes.push(table),
             }
         }

@@ -17,6 +17,8 @@ mod patterns;
 mod source;
 pub(crate) mod tree;
 
+#[cfg(feature = "cli")]
+pub(crate) use builtin::read_file;
 pub use builtin::{builtin_names, builtin_text, load_all_builtin, load_builtin, load_file, load_text};
 pub use detect::{Detection, detect};
 pub(crate) use index::{NameHash, same};

@@ -48,6 +48,8 @@ pub struct Catalog {
     pub prompts: Vec<Box<str>>,
     /// Results behind which the data of a connection comes.
     pub(crate) online: Vec<Box<str>>,
+    /// Some line of fixed words is also what a command asks for its data with.
+    pub(crate) asks_in_words: bool,
     /// Names of parameters, by the number that conditions use.
     pub(crate) names: Vec<Box<str>>,
     /// Names of the manuals that entries come from.
@@ -212,10 +214,21 @@ pub struct DataPhase {
     pub phase: Option<Condition>,
 }
 
+impl DataPhase {
+    /// Whether the data of a command with these parameters has no count: the alternative that was chosen lacks it.
+    pub(crate) fn is_uncounted(&self, catalog: &Catalog, spec: &FormSpec, choice: Option<(usize, usize)>) -> bool {
+        let Sends::Counted(by) = &self.sends else { return true };
+        let shape = choice.and_then(|(syntax, shape)| spec.syntax.get(syntax)?.shapes.get(shape));
+        let is_count =
+            |field: &Field| field.param.and_then(|at| catalog.param(at)).is_some_and(|param| param.name == *by);
+        shape.is_some_and(|shape| !shape.fields.iter().any(is_count))
+    }
+}
+
 /// How data of the host ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Sends {
-    /// By the count in this parameter.
+    /// By the count in this parameter; with Ctrl-Z where the command does without it.
     Counted(Box<str>),
     /// With Ctrl-Z, or Esc to give up (3GPP TS 27.005 §3.5.1).
     CtrlZ,
@@ -285,6 +298,8 @@ pub struct Line {
     pub(crate) twin: Option<u32>,
     /// One field that takes anything.
     pub(crate) catch_all: bool,
+    /// Some command of the catalog asks for its data with these words.
+    pub(crate) asks: bool,
     pub(crate) sets: Vec<Effect>,
     pub(crate) pattern: Pattern,
     /// It may come any number of times (of delayed results).
@@ -324,6 +339,11 @@ pub(crate) enum Part {
 }
 
 impl Line {
+    /// What it is hangs on more than its words: a result of one command may be the prompt of another.
+    pub(crate) fn is_two_things(&self) -> bool {
+        self.asks || self.starts_data()
+    }
+
     /// Counted data starts on the line itself.
     pub(crate) fn starts_data(&self) -> bool {
         self.data.is_some_and(|counted| !counted.behind_line)
@@ -376,6 +396,36 @@ impl CodeTable {
     pub fn meaning(&self, code: i64) -> Option<&str> {
         let at = self.codes.partition_point(|entry| entry.1 < code);
         self.codes.get(at).filter(|entry| entry.0 <= code).map(|entry| &*entry.2)
+    }
+
+    /// Takes the codes of another table in; what that one says of a code wins.
+    pub(crate) fn add(&mut self, other: CodeTable) {
+        let mut all = Vec::with_capacity(self.codes.len() + other.codes.len());
+        for (low, high, meaning) in std::mem::take(&mut self.codes) {
+            // What is left of a range between the other table's codes.
+            let mut from = Some(low);
+            let first = other.codes.partition_point(|code| code.1 < low);
+            for &(start, end, _) in other.codes.iter().skip(first).take_while(|code| code.0 <= high) {
+                if let Some(from) = from.filter(|from| *from < start) {
+                    all.push((from, start - 1, meaning.clone()));
+                }
+                from = end.checked_add(1);
+            }
+            if let Some(from) = from.filter(|from| *from <= high) {
+                all.push((from, high, meaning));
+            }
+        }
+        all.extend(other.codes);
+        all.sort_by_key(|code: &(i64, i64, Box<str>)| code.0);
+        self.codes = all;
+        self.words.retain(|(word, _)| !other.words.iter().any(|(own, _)| own == word));
+        self.words.extend(other.words);
+        if !other.title.is_empty() {
+            self.title = other.title;
+        }
+        if !other.section.is_empty() {
+            self.section = other.section;
+        }
     }
 }
 

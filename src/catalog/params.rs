@@ -11,11 +11,11 @@ const KINDS: [&str; 13] =
 const KNOWN: &str = "int, hex, float, values, bits, string, text, hexstring, mac, ip, host, code, list, data, any, unit, default, \
                      title, note, quoted, volatile, models, as, starts, only";
 
-/// Reads a description; gives its position in the catalog.
-pub(super) fn read(builder: &mut Builder, src: &mut Source<'_>, name: &str, mut table: Table<'_>) -> Option<u32> {
+/// Reads a description; gives its position in the catalog. A bad one stands for anything: its mistake is told once.
+pub(super) fn read(builder: &mut Builder, src: &mut Source<'_>, name: &str, mut table: Table<'_>) -> u32 {
     let at = table.at;
     let models = table.table(src, "models");
-    let spec = one(builder, src, name, table)?;
+    let spec = one(builder, src, name, table);
     let mut own = Vec::new();
     for (model, place, item) in models.into_iter().flat_map(Table::rest) {
         let Some(entry) = item.table(src, model) else { continue };
@@ -23,19 +23,18 @@ pub(super) fn read(builder: &mut Builder, src: &mut Source<'_>, name: &str, mut 
             src.mistake(place, format!("`{model}` is no entry of [models]"));
             continue;
         };
-        if let Some(mut special) = one(builder, src, name, entry) {
-            special.title = special.title.or_else(|| spec.title.clone());
-            special.unit = special.unit.or_else(|| spec.unit.clone());
-            own.push((found, builder.push_param(special)));
-        }
+        let mut special = one(builder, src, name, entry);
+        special.title = special.title.or_else(|| spec.title.clone());
+        special.unit = special.unit.or_else(|| spec.unit.clone());
+        own.push((found, builder.push_param(special)));
     }
     if name.trim() != name || name.contains(['<', '>', '=']) {
         src.mistake(at, format!("`{name}` is no parameter name"));
     }
-    Some(builder.push_param(ParamSpec { models: own, ..spec }))
+    builder.push_param(ParamSpec { models: own, ..spec })
 }
 
-fn one(builder: &mut Builder, src: &mut Source<'_>, name: &str, mut table: Table<'_>) -> Option<ParamSpec> {
+fn one(builder: &mut Builder, src: &mut Source<'_>, name: &str, mut table: Table<'_>) -> ParamSpec {
     let at = table.at;
     let labels = labels(src, &mut table, "values");
     let any = table.text(src, "any").is_some();
@@ -47,15 +46,14 @@ fn one(builder: &mut Builder, src: &mut Source<'_>, name: &str, mut table: Table
             src.mistake(item.at, format!("`{name}` has two kinds; `{key}` is one too many"));
             continue;
         }
-        kind = read_kind(builder, src, key, item, &mut bits);
-        kind.as_ref()?;
+        kind = Some(read_kind(builder, src, key, item, &mut bits).unwrap_or(Kind::Any));
     }
     let kind = match kind {
         Some(kind) => kind,
         None if any => Kind::Any,
         None if labels.is_empty() => {
             src.mistake(at, format!("`{name}` has no kind: expected one of {}, values or any", KINDS.join(", ")));
-            return None;
+            Kind::Any
         }
         None if labels.iter().all(|(value, _)| matches!(value, StateValue::Int(_))) => Kind::Numbers,
         None => Kind::Words,
@@ -96,7 +94,21 @@ fn one(builder: &mut Builder, src: &mut Source<'_>, name: &str, mut table: Table
         kind,
     };
     table.finish(src, KNOWN);
-    Some(spec)
+    if let Some(StateValue::Int(number)) = spec.default
+        && !takes(&spec, number)
+    {
+        src.mistake(at, format!("the default {number} of `{name}` is none of its values"));
+    }
+    spec
+}
+
+/// Whether a number is in the documented range or list.
+fn takes(spec: &ParamSpec, number: i64) -> bool {
+    match &spec.kind {
+        Kind::Int(ranges) | Kind::Hex(ranges) => ranges.contains(number),
+        Kind::Numbers => spec.labels.iter().any(|(value, _)| *value == StateValue::Int(number)),
+        _ => true,
+    }
 }
 
 fn read_kind(

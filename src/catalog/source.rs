@@ -84,8 +84,19 @@ impl<'i> Source<'i> {
             self.ends = memchr::memchr_iter(b'\n', self.text.as_bytes()).collect();
         }
         let line = 1 + self.ends.partition_point(|&end| end < at);
-        self.mistakes.push(Mistake { file: self.file.to_owned(), line, message: message.into() });
+        self.mistakes.push(Mistake { file: self.file.to_owned(), line, message: shortened(message.into()) });
     }
+}
+
+/// A message that quotes a text without bound keeps its start and its end.
+fn shortened(message: String) -> String {
+    const MOST: usize = 400;
+    if message.len() <= MOST {
+        return message;
+    }
+    let head: String = message.chars().take(MOST / 2).collect();
+    let tail: Vec<char> = message.chars().rev().take(MOST / 2).collect();
+    format!("{head} … {}", tail.iter().rev().collect::<String>())
 }
 
 /// A value with its place.

@@ -1,6 +1,5 @@
 //! `atscope catalog`: lists, shows and checks catalogs.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,7 +8,7 @@ use super::dialect::Catalogs;
 use super::failure::{Failure, suggestion};
 use super::out::Out;
 use super::{FAILED, FINE, FOUND, line};
-use crate::catalog::{Catalog, Command, Role, builtin_names, load_text};
+use crate::catalog::{Catalog, Command, Role, builtin_names, load_text, read_file};
 use crate::report::reference;
 use crate::session::Form;
 
@@ -203,11 +202,11 @@ fn show_in(catalog: &Arc<Catalog>, name: &str, inherited: bool, out: &mut Out) -
 fn lint(files: &[PathBuf], out: &mut Out) -> Result<u8, Failure> {
     let mut status = FINE;
     for file in files {
-        let text = match fs::read_to_string(file) {
+        let text = match read_file(file) {
             Ok(text) => text,
             Err(error) => {
                 out.flush()?;
-                out.error(&format!("{}: cannot be read: {error}", file.display()));
+                out.error(&error.to_string());
                 status = FAILED;
                 continue;
             }

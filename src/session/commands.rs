@@ -303,7 +303,7 @@ impl Decoder {
                 },
                 _ => None,
             };
-            if declared.is_some() || !matches!(data.sends, Sends::Counted(_)) {
+            if declared.is_some() || data.is_uncounted(catalog, spec, choice) {
                 exchange.declared = declared;
                 exchange.stage = Stage::Prompt(false);
                 exchange.data_part = Some(exchange.parts.len() - 1);

@@ -674,7 +674,7 @@ impl Decoder {
                     }
                 }
                 Some(declared) => self.side(Sender::Host).phase = Phase::Data(Data::new(of, declared)),
-                None => {}
+                None => self.side(Sender::Host).phase = Phase::CtrlZ(of),
             },
         }
     }

@@ -75,6 +75,10 @@ impl Decoder {
         let bytes = rest.get(..start + len + 2)?;
         let line = Whole { bytes, content, from: start + name_len + 1, end: start + len, delimited };
         let framed = Framed { bytes, start, end: line.end, ending: Some(framing::Ending::CrLf) };
+        if catalog.asks_in_words && found.iter().any(|&at| catalog.lines.get(at as usize).is_some_and(|line| line.asks))
+        {
+            return None;
+        }
         let choice = match found {
             [] if delimited => self.link_of(catalog, &line, start, name_len)?,
             [] => self.words_of(catalog, &framed)?,

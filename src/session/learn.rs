@@ -31,7 +31,7 @@ impl Decoder {
         }
         let found = catalog.line_index.find_hashed(content.get(..name_len)?, hash);
         let delimited = stop.is_some();
-        if found.iter().any(|&at| catalog.lines.get(at as usize).is_some_and(Line::starts_data)) {
+        if found.iter().any(|&at| catalog.lines.get(at as usize).is_some_and(Line::is_two_things)) {
             return None;
         }
         let (start, end) = (range.start, range.end);
@@ -224,6 +224,9 @@ impl Decoder {
                     Some(Value::Int(count)) => u64::try_from(count).ok(),
                     _ => None,
                 };
+                if declared.is_none() && data.is_uncounted(catalog, spec, choice) {
+                    return None;
+                }
                 sends = declared.is_some();
             } else {
                 sends = true;

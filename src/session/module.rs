@@ -287,6 +287,12 @@ impl Decoder {
         {
             return used;
         }
+        if catalog.asks_in_words
+            && let Some((at, word)) = self.download(catalog, content)
+        {
+            self.prompt(catalog, framed.bytes, Name::known(word), Some(at), framed.ending, obs);
+            return framed.bytes.len();
+        }
         let Scanned { len, stop, hash } = scanned;
         let name = content.get(..len).unwrap_or(content);
         let found = found.unwrap_or_else(|| catalog.line_index.find_hashed(name, hash));
