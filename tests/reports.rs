@@ -201,6 +201,9 @@ fn driven(chromium: &str, folder: &Path, page: &str, script: &str) -> Value {
     fs::write(&path, page).unwrap();
     let output = Command::new(chromium)
         .args(["--headless", "--no-sandbox", "--disable-gpu", "--window-size=1400,900", "--enable-logging=stderr"])
+        // It is to open one file, and nothing else.
+        .args(["--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"])
+        .arg("--disable-quic")
         .arg(format!("--user-data-dir={}", folder.join("profile").display()))
         .args(["--virtual-time-budget=4000", "--dump-dom"])
         .arg(format!("file://{}", path.display()))

@@ -79,7 +79,9 @@ fn is_no_chance(urc: &Urc, side: &Side, other: &Side) -> bool {
         let place = urc.places.first_key_value().filter(|_| urc.places.len() == 1 && urc.count == side.count());
         place.is_some_and(|(place, _)| [side, other].iter().all(|side| side.is_once(command_of(place))))
     };
-    urc.boot
+    // Of a module that does not boot in them, recordings tell nothing of its banner.
+    let boots = || other.urcs.0.values().any(|urc| urc.boot);
+    (urc.boot && always && boots())
         || (always && is_strong(side, other))
         || (always && side.count() >= 2 && is_caused())
         || urc.count >= MANY * side.count().div_ceil(other.count().max(1))
