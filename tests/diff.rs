@@ -239,6 +239,9 @@ fn mistakes_are_said() {
     };
     let newer = file("newer.json", "{\"format\": \"atscope-baseline\", \"version\": 9}");
     let broken = file("broken.json", "{\"format\": \"atscope-baseline\", \"version\": 1, \"script\": 7}");
+    let other_json = file("other.json", "{\"version\": 1}");
+    let unknown = file("unknown.json", "{\"format\": \"atscope-baseline\", \"version\": 1, \"colour\": 7}");
+    let nothing = file("nothing.at", "# dialect: simcom\n");
     fs::create_dir(folder.join("empty")).unwrap();
     let empty = folder.join("empty");
     for (args, message) in [
@@ -246,7 +249,11 @@ fn mistakes_are_said() {
         (vec!["diff", &good, "no/such/file"], "no/such/file"),
         (vec!["diff", &newer, &good], "version 9"),
         (vec!["diff", &broken, &good], "is no baseline"),
+        (vec!["diff", &other_json, &good], "its `format` is ``"),
+        (vec!["diff", &unknown, &good], "unknown field `colour`"),
+        (vec!["diff", &good, &nothing], "the new side holds nothing to compare"),
         (vec!["diff", empty.to_str().unwrap(), &good], "the old side has no recordings"),
+        (vec!["baseline", "accept", &good, &good, "--reason", " "], "--reason is empty"),
         (vec!["check", "--baseline", &good, &good], "is no baseline"),
         (vec!["baseline", "accept", &good, &good, "--reason", "x"], "is no baseline"),
     ] {

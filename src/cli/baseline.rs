@@ -32,12 +32,19 @@ pub(super) fn baseline(args: BaselineArgs, config: Config, out: &mut Out) -> Res
         learnt.accept(known.accepted);
     }
     write(&output, &learnt, out)?;
-    out.note(&format!("{}: learnt from {} recordings", output.display(), side.names().len()));
+    out.note(&format!("{}: learnt from {}", output.display(), recordings(side.names().len())));
     Ok(if readers.run.end().0 { FAILED } else { FINE })
+}
+
+fn recordings(count: usize) -> String {
+    format!("{count} recording{}", if count == 1 { "" } else { "s" })
 }
 
 /// `atscope baseline accept`.
 fn accept(args: Accept, config: Config, out: &mut Out) -> Result<u8, Failure> {
+    if args.reason.trim().is_empty() {
+        return Err(Failure::said("--reason is empty: say why the differences are all right"));
+    }
     let mut readers = Readers::new(args.dialect, config, args.reading)?;
     let name = args.baseline.display().to_string();
     let (known, old) = readers.side("old", std::slice::from_ref(&args.baseline), out)?;

@@ -110,12 +110,19 @@ impl Readers {
             self.models = out.models.take().unwrap_or_default();
             result?;
             if let Some(recording) = self.chosen(out) {
+                if recording.is_empty() {
+                    out.warning(&format!("{}: holds nothing to compare, and is left out", recording.name));
+                    continue;
+                }
                 self.run.dialect_is(&recording.dialect);
                 if let Some(sender) = recording.silent() {
                     out.warning(&format!("{}: holds nothing that the {} says", recording.name, sender.as_str()));
                 }
                 recordings.push(recording);
             }
+        }
+        if recordings.is_empty() && !interrupt::asked() {
+            return Err(Failure::said(format!("the {what} side holds nothing to compare")));
         }
         Ok((None, Side::new(&self.models.pools, recordings)))
     }
@@ -184,7 +191,10 @@ pub(super) fn baseline(path: &Path) -> Result<Option<Baseline>, Failure> {
     let mut file = fs::File::open(path).map_err(|error| fail(&error))?;
     let mut start = Vec::new();
     file.by_ref().take(512).read_to_end(&mut start).map_err(|error| fail(&error))?;
-    if !Baseline::is_one(&start) {
+    // What else is JSON is no recording either: the error is to say what is missing.
+    let is_json = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("json"));
+    let is_document = matches!(start.trim_ascii_start().first(), Some(b'{' | b'['));
+    if !Baseline::is_one(&start) && !(is_json && is_document) {
         return Ok(None);
     }
     let text = fs::read_to_string(path).map_err(|error| fail(&error))?;

@@ -93,6 +93,11 @@ pub struct Recording {
 }
 
 impl Recording {
+    /// Whether nobody says anything in it.
+    pub fn is_empty(&self) -> bool {
+        self.exchanges.is_empty() && !self.has_module
+    }
+
     /// The sender that it has nothing of, if there is one.
     pub fn silent(&self) -> Option<Sender> {
         match (self.exchanges.is_empty(), self.has_module) {
