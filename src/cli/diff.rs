@@ -193,8 +193,8 @@ pub(super) fn baseline(path: &Path) -> Result<Option<Baseline>, Failure> {
     file.by_ref().take(512).read_to_end(&mut start).map_err(|error| fail(&error))?;
     // What else is JSON is no recording either: the error is to say what is missing.
     let is_json = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("json"));
-    let is_document = matches!(start.trim_ascii_start().first(), Some(b'{' | b'['));
-    if !Baseline::is_one(&start) && !(is_json && is_document) {
+    let is_document = is_json && matches!(start.trim_ascii_start().first(), Some(b'{' | b'['));
+    if !is_document && !Baseline::is_one(&start) {
         return Ok(None);
     }
     let text = fs::read_to_string(path).map_err(|error| fail(&error))?;
