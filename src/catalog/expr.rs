@@ -28,6 +28,8 @@ pub(crate) enum Compare {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Term {
     Add(Box<Term>, Box<Term>),
+    /// What a state becomes where some of its bits change.
+    Bits(BitsOf),
     Int(i64),
     Len(u32),
     Modulo(Box<Term>, i64),
@@ -35,6 +37,24 @@ pub(crate) enum Term {
     Param(u32),
     State(StateRef),
     Word(Box<str>),
+}
+
+/// A change of some bits of a state: those in `mask` become 1 where `to` is not 0, else 0; both are parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BitsOf {
+    pub(crate) state: StateRef,
+    pub(crate) mask: u32,
+    pub(crate) to: u32,
+    /// All bits that the state has.
+    pub(crate) all: i64,
+}
+
+impl BitsOf {
+    /// The state's new value; `None` where a bit stays that is not known.
+    pub(crate) fn change(&self, old: Option<i64>, mask: i64, to: i64) -> Option<i64> {
+        let old = old.or_else(|| (self.all & !mask == 0).then_some(0))?;
+        Some(if to != 0 { old | mask } else { old & !mask })
+    }
 }
 
 /// A state key, with an index where it has one per link.
@@ -155,6 +175,14 @@ impl Term {
         };
         match self {
             Self::Add(a, b) => Some(Val::Int(int(a)?.checked_add(int(b)?)?)),
+            Self::Bits(bits) => {
+                let number = |val: Option<Val<'_>>| match val {
+                    Some(Val::Int(number)) => Some(number),
+                    _ => None,
+                };
+                let (mask, to) = (number(env.param(bits.mask))?, number(env.param(bits.to))?);
+                bits.change(number(env.state(bits.state)), mask, to).map(Val::Int)
+            }
             Self::Int(number) => Some(Val::Int(*number)),
             Self::Len(name) => env.len(*name).map(Val::Int),
             Self::Modulo(a, b) => Some(Val::Int(int(a)?.checked_rem_euclid(*b)?)),

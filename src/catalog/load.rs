@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::expr::{self, Expr, Term};
+use super::expr::{self, BitsOf, Expr, StateRef, Term};
 use super::model::*;
 use super::notation::{self, Node};
 use super::params;
@@ -289,7 +289,6 @@ impl Builder {
         let mut effects = Vec::new();
         let mut shown = Vec::new();
         for (key, at, item) in table.into_iter().flat_map(Table::rest) {
-            let Some(value) = item.scalar(src, key) else { continue };
             let mut scope = Scope { builder: self, own };
             let state = match expr::parse_state(key, &mut scope) {
                 Ok(state) => state,
@@ -298,6 +297,14 @@ impl Builder {
                     continue;
                 }
             };
+            if item.is_table() {
+                if let Some((value, text)) = self.bits(src, key, item, state, own) {
+                    effects.push(Effect { key: state, value: Some(value) });
+                    shown.push((key.into(), text.into()));
+                }
+                continue;
+            }
+            let Some(value) = item.scalar(src, key) else { continue };
             let text = match &value {
                 Scalar::Int(number) => number.to_string(),
                 Scalar::Word(word) => (*word).to_owned(),
@@ -320,6 +327,48 @@ impl Builder {
             shown.push((key.into(), text.into()));
         }
         (effects, shown)
+    }
+
+    /// `{ bits = "<mode>", to = "<operate>" }`, and how it is shown.
+    fn bits(
+        &mut self,
+        src: &mut Source<'_>,
+        key: &str,
+        item: Item<'_>,
+        state: StateRef,
+        own: &Own<'_>,
+    ) -> Option<(Term, String)> {
+        let at = item.at;
+        let mut table = item.table(src, key)?;
+        let (mask, to) = (table.text(src, "bits"), table.text(src, "to"));
+        table.finish(src, "bits, to");
+        let (Some(mask), Some(to)) = (mask, to) else {
+            src.mistake(at, format!("`{key}`: expected `{{ bits = \"<parameter>\", to = \"<parameter>\" }}`"));
+            return None;
+        };
+        let mut scope = Scope { builder: self, own };
+        let mut param = |text: &str| {
+            let name = text.strip_prefix('<').and_then(|name| name.strip_suffix('>')).unwrap_or(text);
+            expr::Names::param(&mut scope, name.trim().trim_matches('"'))
+        };
+        match (param(mask), param(to)) {
+            (Ok(mask_name), Ok(to_name)) => {
+                let labels = self.catalog.states.get(usize::from(state.key)).map_or(&[][..], |spec| &spec.labels);
+                let all = labels.iter().fold(0, |all, (value, _)| match value {
+                    StateValue::Int(number) => all | number,
+                    StateValue::Word(_) => all,
+                });
+                if all == 0 {
+                    src.mistake(at, format!("`{key}` needs `values`: which bits there are"));
+                }
+                let bits = BitsOf { state, mask: mask_name, to: to_name, all };
+                Some((Term::Bits(bits), format!("bits {mask} to {to}")))
+            }
+            (Err(why), _) | (_, Err(why)) => {
+                src.mistake(at, why);
+                None
+            }
+        }
     }
 
     fn line_entry(&mut self, src: &mut Source<'_>, mut table: Table<'_>, role: Role, none: &Own<'_>) {
@@ -450,6 +499,13 @@ impl Builder {
             Pattern::Fields { shapes } => shapes.iter().any(|shape| shape.rest && shape.fields.len() == 1),
             _ => false,
         };
+        let runs_on = match &built.pattern {
+            Pattern::Fields { shapes } => shapes
+                .iter()
+                .flat_map(|shape| &shape.fields)
+                .any(|field| field.param.and_then(|at| self.catalog.param(at)).is_some_and(|spec| spec.lines)),
+            _ => false,
+        };
         self.catalog.lines.push(Line {
             role: draft.role,
             name: if whole { text.into() } else { built.name.into() },
@@ -472,6 +528,7 @@ impl Builder {
             sets: Vec::new(),
             pattern: built.pattern,
             below: built.below,
+            runs_on,
             repeats: false,
             data: built.data,
         });

@@ -46,10 +46,11 @@ impl Builder {
             let profile = Profile {
                 title: entry.text(src, "title").unwrap_or_default().into(),
                 tells: boxed(entry.texts(src, "tells")),
+                stray: boxed(entry.texts(src, "stray")),
                 output: output(src, &mut entry),
                 name: name.into(),
             };
-            entry.finish(src, "title, tells, output");
+            entry.finish(src, "title, tells, stray, output");
             match self.catalog.profiles.iter_mut().find(|old| old.name == profile.name) {
                 Some(old) => *old = profile,
                 None => self.catalog.profiles.push(profile),

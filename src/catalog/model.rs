@@ -306,6 +306,8 @@ pub struct Line {
     pub(crate) repeats: bool,
     /// A line of text follows right behind it: its description.
     pub(crate) below: Option<u32>,
+    /// A quoted text in it may run over several lines.
+    pub(crate) runs_on: bool,
     /// Counted data: the parameter that counts it, by its position in [`Catalog::params`], and whether it starts behind the line's end.
     pub(crate) data: Option<Counted>,
 }
@@ -438,6 +440,8 @@ pub struct Profile {
     pub title: Box<str>,
     /// Starts of module lines that tell it.
     pub tells: Vec<Box<str>>,
+    /// Final results that it also prints where no command is open.
+    pub stray: Vec<Box<str>>,
     /// How it frames what it prints, where that differs from the catalog's.
     pub output: Output,
 }
@@ -630,6 +634,8 @@ pub struct ParamSpec {
     pub title: Option<Box<str>>,
     /// A remark.
     pub note: Option<Box<str>>,
+    /// Its quoted text may run over several lines (of what the module sends).
+    pub lines: bool,
     /// Differs from run to run.
     pub volatile: bool,
     /// What a text must start with, in any case; empty: anything.

@@ -68,6 +68,7 @@ impl<'a> Parser<'a> {
                     self.skip(1);
                     Node::Break
                 }
+                Some(b'\\') => continue,
                 Some(_) => {
                     self.skip(3);
                     Node::Repeat
@@ -79,10 +80,18 @@ impl<'a> Parser<'a> {
     /// Takes the text up to what is special; `param`: right behind a parameter, where `...` is.
     fn literal(&mut self, param: bool) -> &'a str {
         let is_special = |byte: u8| matches!(byte, b'<' | b'[' | b']' | b'\n') || (byte == b'(' && self.lists);
+        let is_escape = |at: usize| matches!(self.rest.as_bytes().get(at..), Some([b'\\', b'<' | b'[' | b']', ..]));
+        // Behind a backslash what is special stands for itself.
+        let own = usize::from(is_escape(0));
+        let mut bytes = self.rest.bytes().enumerate().skip(2 * own);
         let end = match param && self.rest.starts_with("...") {
             true => 0,
-            false => self.rest.bytes().position(is_special).unwrap_or(self.rest.len()),
+            false => {
+                bytes.find(|&(at, byte)| is_special(byte) || is_escape(at)).map_or(self.rest.len(), |found| found.0)
+            }
         };
+        self.skip(own);
+        let end = end - own;
         let (literal, rest) = self.rest.split_at_checked(end).unwrap_or((self.rest, ""));
         self.rest = rest;
         literal

@@ -9,7 +9,7 @@ const KINDS: [&str; 13] =
     ["int", "hex", "float", "bits", "string", "text", "hexstring", "mac", "ip", "host", "code", "list", "data"];
 
 const KNOWN: &str = "int, hex, float, values, bits, string, text, hexstring, mac, ip, host, code, list, data, any, unit, default, \
-                     title, note, quoted, volatile, models, as, starts, only";
+                     title, note, quoted, lines, volatile, models, as, starts, only";
 
 /// Reads a description; gives its position in the catalog. A bad one stands for anything: its mistake is told once.
 pub(super) fn read(builder: &mut Builder, src: &mut Source<'_>, name: &str, mut table: Table<'_>) -> u32 {
@@ -87,6 +87,7 @@ fn one(builder: &mut Builder, src: &mut Source<'_>, name: &str, mut table: Table
         default: table.take("default").and_then(|item| item.scalar(src, "default")).map(scalar),
         title: table.text(src, "title").map(Into::into),
         note: table.text(src, "note").map(Into::into),
+        lines: table.flag(src, "lines").unwrap_or(false),
         volatile: table.flag(src, "volatile").unwrap_or(false),
         starts: boxed(table.texts(src, "starts")),
         only: builder.model_list(src, &mut table, "only"),

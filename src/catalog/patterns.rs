@@ -167,6 +167,7 @@ fn list_param(scope: &mut Scope<'_>, name: &str) -> u32 {
         default: None,
         title: None,
         note: None,
+        lines: false,
         volatile: false,
         starts: Vec::new(),
         only: Vec::new(),

@@ -433,6 +433,9 @@ impl Page<'_, '_> {
         if let Some(default) = &spec.default {
             text.push_str(&format!(", default {}", scalar(default)));
         }
+        if spec.lines {
+            text.push_str(", may run over several lines");
+        }
         if spec.volatile {
             text.push_str(", differs from run to run");
         }

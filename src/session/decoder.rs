@@ -18,6 +18,7 @@ use super::state::{Change, State};
 use crate::catalog::{Catalog, Sends};
 use crate::syntax::command::Part;
 use crate::syntax::fields::Span;
+use crate::syntax::framing::Ending;
 use crate::{Sender, Time};
 
 /// Longest line; what is longer is no line of any module, and becomes noise in pieces of this size.
@@ -198,6 +199,8 @@ pub(crate) struct Decoder {
     pub(super) pending: Vec<Change>,
     /// The recording has ended; what is left is cut off.
     pub(super) closing: bool,
+    /// The recording has ended: a CR at its very end may be half of a line end.
+    at_end: bool,
     /// Text may follow right behind the newest line.
     pub(super) below: Option<Below>,
     /// Lines that came before; `None` while it is in use.
@@ -254,6 +257,7 @@ impl Decoder {
             parts: Vec::new(),
             pending: Vec::new(),
             closing: false,
+            at_end: false,
             below: None,
             memo: Some(Box::new(Memo::new(false))),
             heads_of: Starts::new(catalog),
@@ -283,7 +287,9 @@ impl Decoder {
 
     /// The host was seen, and what it says is all there: what answers none of it is wrong.
     pub(super) fn hears_host(&self) -> bool {
-        self.host_seen && !self.echoes
+        // Busy with what went ahead of the recording, the module answers that.
+        let ahead = || self.open.iter().any(|exchange| exchange.rejected && exchange.id == 0);
+        self.host_seen && !self.echoes && (self.begun || !ahead())
     }
 
     /// Something answers a command that was not seen: it may have changed anything.
@@ -370,6 +376,7 @@ impl Decoder {
 
     /// The recording ends: gives what is left.
     pub(crate) fn finish<O: Observer>(&mut self, catalog: &Catalog, obs: &mut O) {
+        self.at_end = true;
         if let Some(last) = self.last {
             self.run_carry(catalog, last.peer(), true, obs);
             self.run_carry(catalog, last, true, obs);
@@ -479,7 +486,7 @@ impl Decoder {
         let time = side.time_at(offset + blank as u64);
         side.base += bytes.len() as u64;
         side.clear = 0;
-        let known = facts(Facts {
+        let mut known = facts(Facts {
             catalog,
             state: &self.state,
             model: self.model,
@@ -489,6 +496,9 @@ impl Decoder {
             cut: self.closing,
             told: None,
         });
+        if self.at_end && known.ending == Some(Ending::Cr) {
+            known.ending = None;
+        }
         obs.event(&Event { seq, from, time, offset, bytes, exchange, kind, told: 0 }, &known);
         seq
     }

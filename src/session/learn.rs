@@ -118,6 +118,7 @@ impl Decoder {
             _ => self.line_changes(catalog, line, params, &mut changes),
         }
         let plain = line.below.is_none()
+            && !line.runs_on
             && line.data.is_none()
             && !matches!(line.pattern, Pattern::Free { .. })
             && match line.role {

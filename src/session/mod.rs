@@ -13,6 +13,7 @@ mod exchange;
 mod host;
 mod lane;
 mod learn;
+mod lines;
 mod matching;
 mod memo;
 mod module;

@@ -7,6 +7,7 @@ use super::event::{EventKind, Form, Name, Params, Slot};
 use super::exchange::Stage;
 use super::exchange::{later_bit, spec_of};
 use super::lane::ends_name;
+use super::lines::RunsOn;
 use super::notice::{LineFacts, Notice, Observer};
 use super::online::Below;
 use super::state::Change;
@@ -121,7 +122,16 @@ impl Decoder {
                 }
             }
         }
-        if stop.is_some()
+        let mut known_clear = name_len;
+        if delimited {
+            match self.runs_on(catalog, body, found, settle) {
+                RunsOn::To(at) => known_clear = at,
+                RunsOn::No => {}
+                RunsOn::Unclear => return 0,
+            }
+        }
+        if known_clear == name_len
+            && stop.is_some()
             && let Some(used) = self.short_way(catalog, rest, start, name_len, delimited, found, obs)
         {
             return used;
@@ -129,7 +139,7 @@ impl Decoder {
         let clear = self.side(Sender::Module).clear.min(body.len());
         // A line ends within its limit, however much more is there already.
         let window = rest.get(..=start + LINE_MAX).unwrap_or(rest);
-        let line = match framing::line_from(window, start, clear.max(name_len)) {
+        let line = match framing::line_from(window, start, clear.max(known_clear)) {
             Ok((_, line)) => line,
             Err(_) if body.len() > LINE_MAX => {
                 let cut = rest.get(..LINE_MAX).unwrap_or(rest);
@@ -195,8 +205,8 @@ impl Decoder {
             Err(_) if settle => rest.len().min(start + 1),
             Err(_) => return Some(0),
         };
-        // Unasked, it is one only if nothing follows it on its line.
-        if waiting.is_none() {
+        // Unasked, it is one only if nothing follows it on its line; nobody knows what a host that was not recorded has asked.
+        if waiting.is_none() && self.host_seen {
             match rest.get(len) {
                 None if !settle => return Some(0),
                 None | Some(b'\r' | b'\n') => {}
@@ -571,7 +581,7 @@ impl Decoder {
         let seq = self.give_line(catalog, framed, line, &choice, kind, obs);
         self.tell_by_text(catalog, framed.content());
         self.slots = slots;
-        if !line.restart || self.booting {
+        if !line.restart || self.booting && !self.restarts_now(catalog) {
             return;
         }
         self.booting = true;
@@ -612,6 +622,11 @@ impl Decoder {
         if !asked && (self.host_seen || seq > 0 && self.exchanges > 0) {
             self.notice(catalog, Notice::Reset { seq, open }, obs);
         }
+    }
+
+    /// Whether what the module is at work on restarts it.
+    fn restarts_now(&self, catalog: &Catalog) -> bool {
+        self.open.back().is_some_and(|exchange| exchange.specs(catalog).any(|spec| spec.restarts))
     }
 
     /// Whether the newest command is one that restarts the module.

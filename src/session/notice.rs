@@ -43,7 +43,7 @@ pub(crate) struct LineFacts<'f> {
     pub(crate) line: Option<&'f Line>,
     /// 0: it is as documented.
     pub(crate) misfit: u32,
-    /// A command was seen before: what answers nothing is wrong.
+    /// A command was seen before, or none could ask for it: what answers nothing is wrong.
     pub(crate) host_seen: bool,
 }
 

@@ -78,9 +78,14 @@ impl Decoder {
         }
         // Of an unknown command nobody knows how many results it has, and where its data ends.
         let strange = id.is_none() && self.last_parts.iter().any(|part| part.command.is_none());
+        let stray = self
+            .profile
+            .and_then(|at| catalog.profiles.get(usize::from(at)))
+            .is_some_and(|profile| profile.stray.contains(&line.name));
         if !taken
             && !second
             && !before
+            && !stray
             && !strange
             && !self.echoes
             && (self.host_seen || id.is_some())

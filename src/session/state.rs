@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::event::{Params, Value};
-use crate::catalog::expr::{Compare, Env, Expr, Index, StateRef, Term, Val};
+use crate::catalog::expr::{BitsOf, Compare, Env, Expr, Index, StateRef, Term, Val};
 use crate::catalog::{Catalog, Effect, StateValue};
 
 /// A state's value, in place: no allocation.
@@ -64,7 +64,31 @@ pub(crate) struct Change {
     key: u16,
     /// `None`: all indexes.
     index: Option<u8>,
-    fact: Fact,
+    to: To,
+}
+
+/// What a change makes of a key.
+#[derive(Clone, Copy, Debug)]
+enum To {
+    Fact(Fact),
+    /// Some of its bits change, as they are by then.
+    Bits {
+        bits: BitsOf,
+        mask: i64,
+        to: i64,
+    },
+}
+
+impl To {
+    fn from(self, old: Fact) -> Fact {
+        match self {
+            Self::Fact(fact) => fact,
+            Self::Bits { bits, mask, to } => {
+                let old = if let Fact::Int(old) = old { Some(old) } else { None };
+                bits.change(old, mask, to).map_or(Fact::Unknown, Fact::Int)
+            }
+        }
+    }
 }
 
 /// All state of one module.
@@ -127,13 +151,18 @@ impl State {
         let Some(facts) = self.facts.get_mut(usize::from(change.key)) else { return };
         match change.index {
             None => {
-                *facts = [change.fact; INDEXES];
+                for slot in facts {
+                    *slot = change.to.from(*slot);
+                }
                 self.version += 1;
             }
             Some(index) => {
-                if let Some(slot) = facts.get_mut(usize::from(index)).filter(|slot| **slot != change.fact) {
-                    *slot = change.fact;
-                    self.version += 1;
+                if let Some(slot) = facts.get_mut(usize::from(index)) {
+                    let fact = change.to.from(*slot);
+                    if *slot != fact {
+                        *slot = fact;
+                        self.version += 1;
+                    }
                 }
             }
         }
@@ -143,8 +172,14 @@ impl State {
     pub(crate) fn changes(&self, effects: &[Effect], params: Params<'_>, out: &mut Vec<Change>) {
         let scope = Scope { state: self, params };
         for effect in effects {
-            let fact = effect.value.as_ref().map_or(Fact::Unknown, |term| Fact::from_val(term.eval(&scope)));
-            self.change(effect.key, fact, &scope, out);
+            let to = match &effect.value {
+                Some(Term::Bits(bits)) => match (scope.number(bits.mask), scope.number(bits.to)) {
+                    (Some(mask), Some(to)) => To::Bits { bits: *bits, mask, to },
+                    _ => To::Fact(Fact::Unknown),
+                },
+                value => To::Fact(value.as_ref().map_or(Fact::Unknown, |term| Fact::from_val(term.eval(&scope)))),
+            };
+            self.change(effect.key, to, &scope, out);
         }
     }
 
@@ -152,11 +187,11 @@ impl State {
     pub(crate) fn facts(&self, facts: &[(StateRef, Term)], params: Params<'_>, out: &mut Vec<Change>) {
         let scope = Scope { state: self, params };
         for (key, term) in facts {
-            self.change(*key, Fact::from_val(term.eval(&scope)), &scope, out);
+            self.change(*key, To::Fact(Fact::from_val(term.eval(&scope))), &scope, out);
         }
     }
 
-    fn change(&self, key: StateRef, fact: Fact, scope: &Scope<'_>, out: &mut Vec<Change>) {
+    fn change(&self, key: StateRef, to: To, scope: &Scope<'_>, out: &mut Vec<Change>) {
         let index = match key.index {
             Index::Any => None,
             Index::None => Some(0),
@@ -169,7 +204,7 @@ impl State {
                 _ => return,
             },
         };
-        out.push(Change { key: key.key, index, fact });
+        out.push(Change { key: key.key, index, to });
     }
 }
 
@@ -201,6 +236,13 @@ impl Scope<'_> {
 
     fn find(&self, name: u32) -> Option<super::event::Param<'_>> {
         self.params.iter().find(|param| param.spec().is_some_and(|spec| spec.name_id == name))
+    }
+
+    fn number(&self, name: u32) -> Option<i64> {
+        match self.find(name)?.value() {
+            Value::Int(number) => Some(number),
+            _ => None,
+        }
     }
 
     /// Whether the manual calls this value of an index `all`.

@@ -1,7 +1,7 @@
 //! Lines that no catalog knows: prompts of unknown commands, garbled echoes, noise, answers and URCs by their looks.
 
 use super::decoder::Decoder;
-use super::event::{EventKind, Name, Params, Slot};
+use super::event::{EventKind, Form, Name, Params, Slot};
 use super::matching::{self, Strictness};
 use super::module::{Framed, NAME_MAX};
 use super::notice::{LineFacts, Observer};
@@ -26,6 +26,12 @@ impl Decoder {
         }
         if let Some((at, name)) = self.asks(catalog, content) {
             self.prompt(catalog, framed.bytes, Name::known(name), Some(at), framed.ending, obs);
+            return;
+        }
+        if !self.host_seen
+            && let Some(word) = prompt_word(catalog, content)
+        {
+            self.prompt(catalog, framed.bytes, Name::known(word), None, framed.ending, obs);
             return;
         }
         if self.garbled_echo(catalog, framed, obs) {
@@ -58,6 +64,13 @@ impl Decoder {
                 && (!prefixed || answers_to(&exchange.text, name.trim_ascii_end()))
         });
         let open = open.or_else(|| command.and_then(|command| self.is_open_command(command)));
+        // Between its first line and `ready` a banner holds what it likes.
+        if self.booting && !prefixed && self.open.is_empty() {
+            let params = Params { bytes: framed.bytes, slots: &[], catalog };
+            let kind = EventKind::Boot { name: Name::raw(shown), params };
+            self.give(catalog, Sender::Module, framed.bytes, None, kind, obs);
+            return;
+        }
         self.spans.clear();
         if delimited && prefixed {
             fields::split(framed.bytes, framed.start + name.len() + 1, framed.end, catalog.escapes, &mut self.spans);
@@ -75,7 +88,8 @@ impl Decoder {
         // `+CREG: …` of a known command that is not open is its answer, come from nowhere.
         let response = open.is_some() || command.is_some();
         let kind = if response { EventKind::Response { name, params } } else { EventKind::Urc { name, params } };
-        let host_seen = self.hears_host();
+        // Without a prefix it may be the answer to a command that was not recorded.
+        let host_seen = self.hears_host() || prefixed && !response;
         let cut = framed.ending.is_none();
         self.give_with(
             catalog,
@@ -128,6 +142,16 @@ impl Decoder {
 /// `+OK` and `+ERR` of modules for other networks, with whatever stands behind.
 fn is_signed_result(content: &[u8]) -> bool {
     content.starts_with(b"+OK") || content.starts_with(b"+ERR")
+}
+
+/// A word by which some command asks for its data: `DOWNLOAD`.
+fn prompt_word<'c>(catalog: &'c Catalog, content: &[u8]) -> Option<&'c str> {
+    if !content.iter().all(u8::is_ascii_uppercase) {
+        return None;
+    }
+    let forms = catalog.commands.iter().flat_map(|command| Form::ALL.into_iter().filter_map(|form| command.form(form)));
+    let mut words = forms.filter_map(|spec| spec.data.as_ref()).map(|data| &*data.prompt);
+    words.find(|word| word.as_bytes() == content)
 }
 
 /// Whether a line named `name` may answer the unknown command in `text`.

@@ -317,7 +317,8 @@ fn line(event: &Event<'_>, facts: &Facts<'_>, known: &LineFacts<'_>, report: Rep
         }
         EventKind::Urc { name, params } => match known.line {
             Some(line) => shape(&about, facts, known, line, *params, report),
-            None => unknown_urc::check(&about, &facts.catalog.name, *name, report),
+            None if known.host_seen => unknown_urc::check(&about, &facts.catalog.name, *name, report),
+            None => {}
         },
         EventKind::Progress { params, .. } => {
             if let Some(line) = known.line {
