@@ -7,8 +7,9 @@ use std::fs;
 use std::path::Path;
 
 use atscope::Sender;
-use atscope::catalog::{detect, load_all_builtin, load_text};
+use atscope::catalog::{detect, load_all_builtin, load_builtin, load_text};
 use atscope::fuzz::Conversation;
+use atscope::session::{Options, Session};
 
 /// What is told of both sides; `generic` where nothing speaks for a dialect.
 fn told(host: &str, module: &str) -> (String, String) {
@@ -82,6 +83,21 @@ fn a_hosts_mistakes_are_no_evidence_against_the_dialect() {
     assert_told("pan1321", "AT+JDIS=9\r\n", "ERR=-1\r\n");
     // Words are compared with case: this is no boot line of ESP-AT.
     assert_told("generic", "", "\r\nReady\r\n");
+}
+
+#[test]
+fn firmware_is_told_from_what_identifies_it() {
+    for (dialect, line, profile) in [
+        ("simcom", "SIMCOM_SIM7600G-H", "sim7600"),
+        ("simcom", "Model: A7670E-FASE", "a76xx"),
+        ("fibocom", "+CGMM: \"L610\"", "l610"),
+        ("fibocom", "MC665-CN", "mc665"),
+    ] {
+        let mut session = Session::new(load_builtin(dialect).unwrap(), &Options::default());
+        session.push(Sender::Host, None, b"AT+CGMM\r\n", &mut |_| {});
+        session.push(Sender::Module, None, format!("\r\n{line}\r\n\r\nOK\r\n").as_bytes(), &mut |_| {});
+        assert_eq!(session.profile(), Some(profile), "{line}");
+    }
 }
 
 #[test]

@@ -403,6 +403,14 @@ impl Decoder {
             _ => EventKind::Urc { name, params },
         };
         self.give_line(catalog, framed, line, &choice, kind, obs);
+        // What `ATI` or `AT+CGMM` prints.
+        if self.profile.is_none() && (line.catch_all || matches!(line.pattern, Pattern::Free { .. })) {
+            let content = framed.content();
+            self.tell_by_text(catalog, content);
+            let value = memchr::memchr(b':', content).and_then(|at| content.get(at + 1..)).unwrap_or_default();
+            let value = value.trim_ascii_start();
+            self.tell_by_text(catalog, value.strip_prefix(b"\"").unwrap_or(value));
+        }
         self.after_line(catalog, line, &choice, open, framed.bytes, &slots, obs);
         if let Some(counted) = line.data.filter(|counted| counted.behind_line) {
             self.start_module_data(catalog, choice, counted, framed.bytes, &slots);
