@@ -181,24 +181,21 @@ fn row(catalog: &Catalog, shapes: &[Shape], source: &dyn Source) -> Option<Print
 
 fn shape_row(catalog: &Catalog, shape: &Shape, source: &dyn Source) -> Option<Printed> {
     let mut printed = Printed::default();
-    // Where the last value stands: omitted ones behind it are left out, commas and all.
+    // Where the last value stands: omitted ones behind it are left out, commas and all, but for those that always stand.
     let mut kept = 0;
     for (at, field) in shape.fields.iter().enumerate() {
         if at > 0 {
             printed.bytes.push(b',');
         }
-        if !printed.field(catalog, field, source) {
-            if !field.optional {
-                return None;
-            }
-            continue;
+        let given = printed.field(catalog, field, source);
+        if !given && !field.optional {
+            return None;
         }
-        kept = printed.bytes.len();
+        if given || at < shape.min {
+            kept = printed.bytes.len();
+        }
     }
-    let last = shape.fields.len().min(shape.min);
-    if kept < printed.bytes.len() && shape.fields.len() > last {
-        printed.bytes.truncate(kept);
-    }
+    printed.bytes.truncate(kept);
     Some(printed)
 }
 

@@ -10,6 +10,23 @@ use atscope::{Sender, Time};
 
 use super::common::{Record, Seen};
 
+/// The address of every device in the world.
+pub const DEVICE: &str = "24:0a:c4:00:00:30";
+
+/// The default world, a server whose answer is longer than any command asks for, and devices to connect to.
+const WORLD: &str = r#"
+    [[devices]]
+    kind = "ble"
+    address = "24:0a:c4:00:00:30"
+    name = "thermometer"
+    [[devices]]
+    kind = "classic"
+    address = "24:0a:c4:00:00:30"
+    name = "printer"
+    [[http]]
+    body = "@BODY@"
+"#;
+
 /// How long the host waits for what a command sets off, at most, in seconds of the module's clock.
 const PATIENCE: u64 = 200;
 
@@ -74,7 +91,9 @@ impl Rig {
         cut: usize,
     ) -> Self {
         let setup = Setup { model: model.map(str::to_owned), profile: profile.map(str::to_owned), seed, booted: true };
-        let world = Box::new(Scripted::new(Scenario::default()));
+        let world = Box::new(Scripted::new(
+            Scenario::from_toml("world.toml", &WORLD.replace("@BODY@", &"d".repeat(2048))).unwrap(),
+        ));
         let module = Module::new(catalog.clone(), &setup, world).unwrap();
         let options = Options { from_boot: true, model: model.map(str::to_owned), ..Options::default() };
         let analyzer = Analyzer::new(decoder.clone(), options);
