@@ -193,12 +193,17 @@ fn template(nodes: &[Node<'_>], scope: &Scope<'_>) -> Result<(Vec<Part>, String)
             _ => return Err("a line of words takes parameters, but no optional parts or lists".to_owned()),
         }
     }
-    // What stands ahead of the first colon; a parameter there is not known yet.
-    if let Some(at) = words.iter().position(|word| word.contains(':')) {
-        words.truncate(at + 1);
-        if let Some(last) = words.last_mut() {
-            *last = last.split(':').next().unwrap_or_default().trim_end();
-        }
+    // What stands ahead of the first colon; where a parameter does, the text alone tells.
+    let colon = parts.iter().position(|part| matches!(part, Part::Literal(text) if text.contains(&b':')));
+    match colon.map(|at| parts.get(..at).unwrap_or_default()) {
+        Some([]) => words.truncate(1),
+        Some(_) => words.clear(),
+        None => {}
+    }
+    if colon.is_some()
+        && let Some(first) = words.first_mut()
+    {
+        *first = first.split(':').next().unwrap_or_default().trim_end();
     }
     words.retain(|word| !word.is_empty());
     Ok((parts, words.join(" ")))

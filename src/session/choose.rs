@@ -262,10 +262,12 @@ impl Decoder {
         }
     }
 
-    /// A result code as a number (`ATV0`): alone on a line that ends in CR, while a command is open.
+    /// A result code as a number (`ATV0`): alone on a line that ends in CR, while a command is open, or where one came before.
     fn best_numeric(&mut self, catalog: &Catalog, framed: &Framed<'_>) -> Option<Choice> {
         let content = framed.content();
-        if self.open.is_empty() || content.len() > 2 || framed.ending != Some(framing::Ending::Cr) {
+        // A blank line of what follows may hide that it ends in CR alone.
+        let ends = matches!(framed.ending, Some(framing::Ending::Cr | framing::Ending::CrCrLf));
+        if (self.open.is_empty() && !self.numbers) || content.len() > 2 || !ends {
             return None;
         }
         let code = crate::syntax::value::decimal(content)?;
@@ -274,6 +276,7 @@ impl Decoder {
         self.trial.clear();
         let mut best = None;
         self.consider(catalog, framed.bytes, at as u32, line, Some(0), &mut best);
+        self.numbers = true;
         best
     }
 

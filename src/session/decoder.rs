@@ -160,6 +160,8 @@ pub(crate) struct Decoder {
     pub(super) host_seen: bool,
     pub(super) module_seen: bool,
     pub(super) booting: bool,
+    /// A result came as a number.
+    pub(super) numbers: bool,
     /// Data has begun that the module has not asked for; told once its event is there.
     pub(super) early: Option<Notice>,
     /// Exchanges from this one on were opened at this place of the module's stream: a reset ahead of it is none of theirs.
@@ -234,6 +236,7 @@ impl Decoder {
             after_data: None,
             host_seen: false,
             module_seen: false,
+            numbers: false,
             booting: false,
             early: None,
             spared: None,

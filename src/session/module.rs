@@ -12,7 +12,7 @@ use super::notice::{LineFacts, Notice, Observer};
 use super::online::Below;
 use super::state::Change;
 use crate::Sender;
-use crate::catalog::{Catalog, Line, NameHash, Part, Pattern, Role};
+use crate::catalog::{Catalog, Line, NameHash, Pattern, Role};
 use crate::syntax::framing;
 
 /// Longest name that is looked for.
@@ -534,17 +534,17 @@ impl Decoder {
     }
 
     fn name_of<'a>(&self, line: &'a Line, framed: &Framed<'a>) -> Name<'a> {
-        let colon = |none: &'a str| {
+        let colon = || {
             let content = framed.content();
             match memchr::memchr(b':', content) {
                 Some(at) if at <= 40 => Name::raw(content.get(..at).unwrap_or_default().trim_ascii_end()),
-                _ => Name::known(none),
+                _ => Name::known(""),
             }
         };
-        match &line.pattern {
-            Pattern::Free { .. } => colon(""),
+        match line.pattern {
+            Pattern::Free { .. } => colon(),
             // `Bin version(<module>):<version>`
-            Pattern::Template { parts } if colon_follows_param(parts) => colon(&line.name),
+            Pattern::Template { .. } if line.name.is_empty() => colon(),
             _ => Name::known(&line.name),
         }
     }
@@ -673,10 +673,4 @@ fn without_colours<'a>(framed: &Framed<'a>) -> Option<Framed<'a>> {
     let start = framed.end - rest.len();
     let rest = rest.strip_suffix(b"\x1B[0m").unwrap_or(rest).trim_ascii_end();
     (!rest.is_empty()).then_some(Framed { bytes: framed.bytes, start, end: start + rest.len(), ending: framed.ending })
-}
-
-/// Whether the first colon that a line's words have stands behind a parameter.
-fn colon_follows_param(parts: &[Part]) -> bool {
-    let colon = parts.iter().position(|part| matches!(part, Part::Literal(text) if text.contains(&b':')));
-    colon.is_some_and(|at| parts.iter().take(at).any(|part| matches!(part, Part::Param(_))))
 }
