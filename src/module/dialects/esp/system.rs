@@ -188,14 +188,20 @@ fn version(core: &mut Core, call: &Call) {
     let lines = [
         ("AT version", "AT version info", at),
         ("SDK version", "SDK version info", sdk),
-        (if firmware(core) == Firmware::Rtos2 { "compile time(" } else { "compile time" }, "compile time", compiled),
-        (if firmware(core) == Firmware::NonOs { "Bin version(" } else { "Bin version" }, "Bin version", bin),
+        ("compile time", "compile time", compiled),
+        ("Bin version", "Bin version", bin),
     ];
     for (name, param, text) in lines.into_iter().filter(|(.., text)| !text.is_empty()) {
-        let row = Bag::new().with(param, fact(core, param, text));
-        match real(core) {
-            true => core.respond(call, name, &row),
-            false => core.respond(call, "", &row),
+        let item = fact(core, param, text);
+        let whole = item.text().into_owned();
+        // `Bin version(Wroom 02):1.7.4`
+        let inner = if name == "Bin version" { "module" } else { "commit" };
+        match String::from_utf8_lossy(&whole).split_once("):") {
+            Some((first, rest)) if real(core) => {
+                let row = Bag::new().with(inner, Item::from(first)).with(param, Item::from(rest));
+                core.respond_like(call, "", &format!("{name}("), &row)
+            }
+            _ => core.respond(call, if real(core) { name } else { "" }, &Bag::new().with(param, item)),
         };
     }
 }
