@@ -386,7 +386,7 @@ fn firmware_generations_differ_as_the_catalogs_have_it() {
                 (Kind::LineGone, "AT+PING="),
                 (Kind::FieldCount, "AT+SYSRAM?"),
                 (Kind::LineGone, "AT+GMR"),
-                (Kind::Spelling, "AT+GMR"),
+                (Kind::FieldCount, "AT+GMR"),
                 (Kind::LineNew, "AT+PING="),
             ],
         ),
