@@ -9,6 +9,7 @@
  *     ATSCOPE_MODEL     a product that the dialect knows: what it lacks is left out
  *     ATSCOPE_FORM      stream (what the module sends; the default) or conversation (see below)
  *     ATSCOPE_RATIO     how many of 100 mutations change structure; the others change bytes
+ *     ATSCOPE_PACE      off: inputs do not become shorter for a slow target
  *     ATSCOPE_PROGRAM   whose texts become words; unset: the program that is fuzzed; none: no program's
  *
  * All functions may be called by several threads, those with a state by one thread for each state. None of them keeps

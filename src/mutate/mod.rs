@@ -2,7 +2,7 @@
 //!
 //! An input is taken apart by the decoder, changed at one level (lines, exchanges, fields, lengths against data, line ends,
 //! chunks), and printed again. What it puts in comes from the catalogs. The same input, seed and options give the same
-//! result, never longer than the limit; nothing is kept from one input to the next.
+//! result, never longer than the limit; nothing is kept from one input to the next, but for [`Mutator::set_paced`].
 //!
 //! In a fuzz target for `cargo fuzz`, one line:
 //!
@@ -35,6 +35,7 @@ mod laws;
 pub mod minimise;
 mod ops;
 mod options;
+mod pace;
 mod parse;
 mod tour;
 pub mod words;
@@ -52,6 +53,7 @@ pub use options::{BadOption, Options};
 
 use job::{Buffers, Job};
 use kit::Kit;
+use pace::Pace;
 use parse::{From, Parser};
 
 use crate::catalog;
@@ -80,6 +82,9 @@ pub struct Mutator {
     buffers: Buffers,
     out: Vec<u8>,
     own_bytes: Option<ByteMutation>,
+    /// Where it is watched; and whether the target is slow.
+    pace: Option<Pace>,
+    slow: bool,
 }
 
 /// Kits by dialect and model: made once in a process, since a fuzzer may have many threads.
@@ -141,12 +146,21 @@ impl Mutator {
             buffers: Buffers::default(),
             out: Vec::new(),
             own_bytes: None,
+            pace: None,
+            slow: false,
         })
     }
 
     /// Mixes a fuzzer's own byte mutations in with ours.
     pub fn set_byte_mutation(&mut self, bytes: Option<ByteMutation>) {
         self.own_bytes = bytes;
+    }
+
+    /// Watches how long the target takes between two mutations, and makes inputs shorter for a slow one. Then the results hang on
+    /// the clock, too: without this the same input and seed give the same. [`with_env`] turns it on.
+    pub fn set_paced(&mut self, paced: bool) {
+        self.pace = paced.then(Pace::default);
+        self.slow = false;
     }
 
     /// What an input is taken for.
@@ -174,6 +188,14 @@ impl Mutator {
     }
 
     fn run(&mut self, input: &[u8], other: &[u8], max: usize, rng: &mut Rng) {
+        self.slow = self.pace.as_mut().is_some_and(Pace::enter);
+        self.change(input, other, max, rng);
+        if let Some(pace) = &mut self.pace {
+            pace.leave();
+        }
+    }
+
+    fn change(&mut self, input: &[u8], other: &[u8], max: usize, rng: &mut Rng) {
         let max = max.min(LARGEST);
         let [input, other] = [input, other].map(|input| input.get(..LARGEST).unwrap_or(input));
         if max == 0 {
@@ -200,7 +222,7 @@ impl Mutator {
         if tiny || rng.u8(..100) < FRESH {
             return self.structure(b"", b"", max, rng);
         }
-        let (input, other) = (shortened(input, rng), shortened(other, rng));
+        let (input, other) = (shortened(input, self.slow, rng), shortened(other, self.slow, rng));
         if other.is_empty() && roll >= self.ratio {
             return self.bytes(input, max, rng);
         }
@@ -238,7 +260,7 @@ impl Mutator {
         let kit = Arc::clone(&self.kit);
         let Some(mut dialect) = dialect(&kit, input, rng) else { return };
         // Mostly what the target itself has words of.
-        if let Some(focus) = dialect.focus.as_deref().filter(|_| rng.u8(..8) > 1) {
+        if let Some(focus) = dialect.focus.as_deref().filter(|_| rng.u8(..8) < kit.focused) {
             dialect = focus;
         }
         let buffers = &mut self.buffers;
@@ -256,7 +278,7 @@ impl Mutator {
         if !light {
             ops::strange(&mut buffers.others);
         }
-        let soft = soft(input.len().max(other.len()), max, rng);
+        let soft = soft(input.len().max(other.len()), max, self.slow, rng);
         let mut job = Job { kit: &kit, dialect, form: self.form, input, other, buffers, rng, max, soft };
         if !other.is_empty() {
             job.splice();
@@ -272,10 +294,15 @@ impl Mutator {
 }
 
 /// The input, or where it is long some lines of it.
-fn shortened<'i>(input: &'i [u8], rng: &mut Rng) -> &'i [u8] {
+fn shortened<'i>(input: &'i [u8], slow: bool, rng: &mut Rng) -> &'i [u8] {
     let len = input.len();
     let roll = rng.usize(..len.max(1));
-    if len <= SHORT || roll < SHORT || roll * roll / len < SHORT {
+    let kept = match slow {
+        // The work of a slow parser grows faster than its input.
+        true => roll < (SHORT / 2).max(len / 32),
+        false => roll < SHORT || roll * roll / len < SHORT,
+    };
+    if len <= SHORT || kept {
         return input;
     }
     // Often those at its head: what lies behind them may need them.
@@ -291,10 +318,11 @@ fn line_end(input: &[u8], at: usize) -> usize {
 }
 
 /// How long the result should be: mostly short, since a target runs through short inputs faster; sometimes long.
-fn soft(len: usize, max: usize, rng: &mut Rng) -> usize {
+fn soft(len: usize, max: usize, slow: bool, rng: &mut Rng) -> usize {
     /// What is worth its time.
     const LONGEST: usize = 16 * 1024;
     let wanted = match rng.u8(..64) {
+        _ if slow && rng.u8(..8) > 0 => 96,
         0 => LONGEST,
         1 => 2048,
         2..=5 => 1024,
@@ -321,6 +349,14 @@ fn dialect<'k>(kit: &'k Kit, input: &[u8], rng: &mut Rng) -> Option<&'k kit::Dia
         }
     }
     let most = votes.iter().max().copied().unwrap_or_default();
+    // Where the lines tell nothing, the target's own words mostly do.
+    if most == 0 && rng.u8(..4) > 0 {
+        let fits = |dialect: &kit::Dialect| dialect.focus.as_ref().map_or(0, |focus| focus.all.len());
+        let best = kit.dialects.iter().map(fits).max().unwrap_or_default();
+        let mut likely = kit.dialects.iter().filter(|dialect| fits(dialect) * 2 >= best);
+        let count = likely.clone().count();
+        return likely.nth(rng.usize(..count.max(1)));
+    }
     // Now and then another one: what was told of a few lines may be wrong.
     let least = if rng.u8(..16) == 0 { 0 } else { most };
     let able = || kit.dialects.iter().zip(votes).filter(|(_, vote)| *vote >= least);
@@ -341,10 +377,16 @@ pub fn with_env<T>(run: impl FnOnce(&mut Mutator) -> T) -> Result<T, BadOption> 
         // Borrowed already: a byte mutation of the caller's called us again.
         let Ok(mut mine) = mine.try_borrow_mut() else { return Err(BadOption::Busy) };
         if mine.is_none() {
-            *mine = Some(Mutator::new(&Options::from_env()?)?);
+            *mine = Some(paced(Mutator::new(&Options::from_env()?)?));
         }
         mine.as_mut().map(run).ok_or(BadOption::Busy)
     })
+}
+
+/// Has a mutator watch the target's pace ([`Mutator::set_paced`]), unless the variable `ATSCOPE_PACE` is `off`.
+pub fn paced(mut mutator: Mutator) -> Mutator {
+    mutator.set_paced(std::env::var_os("ATSCOPE_PACE").is_none_or(|pace| pace != "off"));
+    mutator
 }
 
 /// Says once what is wrong with the options, and ends the process: a fuzzer that runs for hours without what was asked for

@@ -59,12 +59,12 @@ fn llvm_mutate() -> Option<ByteMutation> {
 /// nobody else uses it meanwhile.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn LLVMFuzzerCustomMutator(data: *mut u8, size: usize, max_size: usize, seed: c_uint) -> usize {
-    unsafe { in_place(data, size, max_size, seed, llvm_mutate()) }
+    unsafe { in_place(data, size, max_size, seed, llvm_mutate(), true) }
 }
 
 /// # Safety
 /// The first `size` bytes from `data` on are the input, `max_size` of them can be written, and nobody else uses them meanwhile.
-unsafe fn in_place(data: *mut u8, size: usize, max_size: usize, seed: c_uint, own: Option<ByteMutation>) -> usize {
+unsafe fn in_place(data: *mut u8, size: usize, max_size: usize, seed: c_uint, own: Option<ByteMutation>, paced: bool) -> usize {
     if data.is_null() {
         return 0;
     }
@@ -72,6 +72,9 @@ unsafe fn in_place(data: *mut u8, size: usize, max_size: usize, seed: c_uint, ow
         // SAFETY: as above. The result lies in memory of the mutator's own, and is no longer than `max_size`.
         let done = mutate::with_env(|mutator| unsafe {
             mutator.set_byte_mutation(own);
+            if !paced {
+                mutator.set_paced(false);
+            }
             let new = mutator.mutate(bytes(data, size), max_size, seed.into());
             std::ptr::copy_nonoverlapping(new.as_ptr(), data, new.len().min(max_size));
             new.len().min(max_size)
@@ -125,7 +128,7 @@ pub unsafe extern "C" fn LLVMFuzzerCustomCrossOver(
 /// `data` has room for the larger one of `size` and `max_size`, its first `size` bytes are the input, and nobody else uses it meanwhile.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn atscope_mutate(data: *mut u8, size: usize, max_size: usize, seed: c_uint) -> usize {
-    unsafe { in_place(data, size, max_size, seed, None) }
+    unsafe { in_place(data, size, max_size, seed, None, false) }
 }
 
 /// What AFL++ gets from `afl_custom_init`, and hands back to every other function.
@@ -149,7 +152,7 @@ impl State {
 #[unsafe(no_mangle)]
 pub extern "C" fn afl_custom_init(_afl: *mut c_void, seed: c_uint) -> *mut c_void {
     let made = guard(None, || match Options::from_env().and_then(|options| Mutator::new(&options)) {
-        Ok(mutator) => Some(Box::new(State { mutator, seed: seed.into(), out: Vec::new(), what: CString::default() })),
+        Ok(mutator) => Some(Box::new(State { mutator: mutate::paced(mutator), seed: seed.into(), out: Vec::new(), what: CString::default() })),
         Err(error) => {
             eprintln!("atscope mutator: {error}");
             std::process::exit(2)
@@ -335,9 +338,19 @@ mod tests {
         }
     }
 
+    /// A mutation that hangs on nothing but the seed.
+    fn alone(seed: c_uint) -> Vec<u8> {
+        let mut data = SESSION.to_vec();
+        data.resize(512, 0);
+        // SAFETY: there is room for both sizes.
+        let size = unsafe { atscope_mutate(data.as_mut_ptr(), SESSION.len(), data.len(), seed) };
+        data.truncate(size);
+        data
+    }
+
     #[test]
     fn threads_do_not_meet() {
-        let all = || (0..200).map(|seed| in_place(SESSION, 512, seed)).collect::<Vec<_>>();
+        let all = || (0..200).map(|seed| alone(seed)).collect::<Vec<_>>();
         let expected = all();
         std::thread::scope(|scope| {
             let threads: Vec<_> = (0..8).map(|_| scope.spawn(all)).collect();
