@@ -10,6 +10,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 
 use common::{Run, run};
 
@@ -206,5 +207,37 @@ fn finds_what_is_planted(folder: &Path) {
         let done = command.env_remove("MUTATOR").current_dir(folder).output().unwrap();
         let text = String::from_utf8_lossy(&done.stderr);
         assert!(text.contains("heap-buffer-overflow"), "{shape}: {text}");
+    }
+}
+
+/// What `timeout` of a CI does, and a user's `kill`.
+#[test]
+#[cfg(target_os = "linux")]
+fn no_driver_is_left_behind() {
+    let driver = FOLDER.path().join("left-behind");
+    fs::copy(&*DRIVER, &driver).unwrap();
+    let running = || {
+        let entries = fs::read_dir("/proc").unwrap().flatten();
+        entries.filter_map(|entry| fs::read_link(entry.path().join("exe")).ok()).filter(|exe| *exe == driver).count()
+    };
+    let replay = FOLDER.path().join("nothing.at");
+    fs::write(&replay, "@0.0 < \\r\\nready\\r\\n\n").unwrap();
+    let run = ["fuzz", "run", "-d", "esp-at", "--timeout", "60", "--limit", "60"];
+    let program = env!("CARGO_BIN_EXE_atscope");
+    let weak = driver.to_str().unwrap();
+    let replayed = [&[program][..], &run, &["--replay", "@@", "--", weak, "hang"]].concat();
+    for words in [
+        [&run[..], &["--", weak, "daemon"]].concat(),
+        [&["fuzz", "min", "--timeout", "60", replay.to_str().unwrap(), "--"][..], &replayed].concat(),
+    ] {
+        let mut child = Command::new(program).args(&words).spawn().unwrap();
+        let until = Instant::now() + Duration::from_secs(20);
+        while running() == 0 && Instant::now() < until {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert!(running() > 0, "{words:?}");
+        Command::new("kill").arg(child.id().to_string()).status().unwrap();
+        child.wait().unwrap();
+        assert_eq!(running(), 0, "{words:?}");
     }
 }

@@ -28,6 +28,20 @@ pub(super) fn watch_then(then: impl Fn() + Send + 'static) {
     let _ = ctrlc::set_handler(handler);
 }
 
+/// As [`watch`], for whoever has processes of others to end: SIGTERM and SIGHUP, of `timeout` and a terminal that is closed, ask for the end as well.
+#[cfg(feature = "simulate")]
+pub(super) fn watch_all() {
+    watch();
+    #[cfg(unix)]
+    {
+        use signal_hook::consts::{SIGHUP, SIGTERM};
+        // Where they cannot be watched, they end the program as they always did.
+        if let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGHUP, SIGTERM]) {
+            std::thread::spawn(move || signals.forever().for_each(|_| ASKED.store(true, Ordering::Relaxed)));
+        }
+    }
+}
+
 /// Whether the user asked for the end.
 pub(super) fn asked() -> bool {
     ASKED.load(Ordering::Relaxed)

@@ -13,7 +13,7 @@ use super::super::{interrupt, line};
 use super::args::Init;
 use super::run::{Bench, Seen, healthy_told};
 use crate::Sender;
-use crate::check::{Analyzer, Options, Sink};
+use crate::check::Sink;
 use crate::generate::{Answer, Generator, Values, Writer};
 use crate::mutate::form::Conversation;
 use crate::mutate::words;
@@ -80,7 +80,7 @@ pub(super) fn init(args: &Init, out: &mut Out) -> Result<u8, Failure> {
     }
     let silence = Duration::try_from_secs_f64(args.timeout).ok().filter(|time| !time.is_zero());
     let silence = silence.ok_or_else(|| Failure::Said(format!("--timeout {}: expected seconds", args.timeout)))?;
-    interrupt::watch();
+    interrupt::watch_all();
     let seen = bench.healthy(silence, u64::MAX)?;
     let told = healthy_told(&seen);
     out.note(&told);
@@ -128,8 +128,7 @@ pub(super) fn init(args: &Init, out: &mut Out) -> Result<u8, Failure> {
 }
 
 fn cut(bench: &Bench, seen: &Seen) -> Cut {
-    let options = Options { model: bench.model.clone(), from_boot: true, ..Options::default() };
-    let mut analyzer = Analyzer::new(bench.catalog.clone(), options);
+    let mut analyzer = bench.analyzer();
     let mut cut = Cut::default();
     for chunk in &seen.chunks {
         analyzer.push(chunk.from, chunk.time, &chunk.bytes, &[], &mut cut);

@@ -19,6 +19,10 @@ use crate::mutate::minimise::{Minimal, minimise};
 /// Most bytes of a command's output that are looked at.
 const MOST_SAID: u64 = 256 * 1024;
 
+/// A command that is to end may put its own things in order for so long.
+#[cfg(unix)]
+const GRACE: Duration = Duration::from_secs(1);
+
 /// How a command ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum End {
@@ -92,6 +96,7 @@ fn shrink(
     out: &Out,
 ) -> Result<(Shown, Minimal), Failure> {
     let args = runner.args;
+    interrupt::watch_all();
     let first = runner.run(bytes)?;
     let wanted = args.exit.map_or(first.end.clone(), End::Exit);
     if wanted == End::Exit(0) && args.exit.is_none() && args.says.is_none() {
@@ -105,7 +110,6 @@ fn shrink(
     }
     let place = first.place.as_deref().map_or_else(String::new, |place| format!(": {place}"));
     out.note(&format!("the command {}{place}", first.end));
-    interrupt::watch();
     let form = runner.from;
     let mut failure = None;
     let mut holds = |bytes: &[u8]| {
@@ -160,6 +164,8 @@ impl Runner<'_> {
         let stdin = if named { Stdio::null() } else { Stdio::from(File::open(&self.path).map_err(io)?) };
         let mut command = Command::new(&program);
         command.args(arguments).stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
+        #[cfg(unix)]
+        std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let child = command.spawn();
         let child = child.map_err(|error| Failure::Said(format!("{}: {error}", program.to_string_lossy())))?;
         self.wait(child)
@@ -185,11 +191,9 @@ impl Runner<'_> {
         let status = loop {
             match child.try_wait() {
                 Ok(Some(status)) => break Some(status),
-                Ok(None) if start.elapsed() < limit => std::thread::sleep(pause),
+                Ok(None) if start.elapsed() < limit && !interrupt::asked() => std::thread::sleep(pause),
                 Ok(None) => {
-                    // It may end by itself just now: either way it is gone then.
-                    let _ = child.kill();
-                    let _ = child.wait();
+                    end(&mut child);
                     break None;
                 }
                 Err(error) => return Err(Failure::Said(format!("waiting for the command: {error}"))),
@@ -209,6 +213,25 @@ impl Runner<'_> {
         };
         Ok(Shown { end, place: place(&text), says: self.args.says.as_deref().is_none_or(|says| text.contains(says)) })
     }
+}
+
+/// Ends a command and its children: as Ctrl-C does, so that it can end what it started elsewhere, and then for sure.
+fn end(child: &mut Child) {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Pid, Signal, kill_process_group};
+        if let Some(group) = i32::try_from(child.id()).ok().and_then(Pid::from_raw) {
+            // It may end by itself just now: either way it is gone then.
+            let _ = kill_process_group(group, Signal::INT);
+            let until = Instant::now() + GRACE;
+            while Instant::now() < until && matches!(child.try_wait(), Ok(None)) {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    }
+    let _ = child.kill();
+    let _ = child.wait();
 }
 
 /// All that comes out of a pipe; only the beginning is kept.

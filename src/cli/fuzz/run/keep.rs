@@ -15,6 +15,7 @@ use super::super::args::Run;
 use super::oracle::{Kind, Verdict};
 use super::play::Seen;
 use super::{Bench, status};
+use crate::check::Rule;
 use crate::mutate::form::Conversation;
 
 /// What went wrong is told in a transcript's head, up to so many lines.
@@ -27,6 +28,9 @@ pub(super) struct Keeper {
     /// The command that repeats a seed, without it.
     again: String,
     command: String,
+    faults: Option<String>,
+    /// How long one run of a transcript may take: `fuzz min` waits for it.
+    patience: f64,
     found: BTreeMap<(Kind, String), Kept>,
 }
 
@@ -58,10 +62,20 @@ impl Keeper {
             again.push_str(" --tcp");
         }
         again.push_str(&format!(" --timeout {}", args.timeout));
+        again.extend(args.limit.iter().map(|limit| format!(" --limit {limit}")));
+        again.extend(args.memory.iter().map(|memory| format!(" --memory {memory}")));
         again.extend(args.fail_exit.iter().map(|status| format!(" --fail-exit {status}")));
         again.extend(args.fail_log.iter().map(|text| format!(" --fail-log {}", quoted(text))));
         let command: Vec<String> = args.command.iter().map(|word| quoted(&word.to_string_lossy())).collect();
-        Ok(Self { folder: folder.to_owned(), headers, again, command: command.join(" "), found: BTreeMap::new() })
+        Ok(Self {
+            folder: folder.to_owned(),
+            headers,
+            again,
+            command: command.join(" "),
+            faults: args.faults.clone(),
+            patience: 4.0 * args.timeout + 10.0,
+            found: BTreeMap::new(),
+        })
     }
 
     pub(super) fn len(&self) -> usize {
@@ -133,10 +147,23 @@ impl Keeper {
         let count = self.found.len();
         let failures = if count == 1 { "1 failure".to_owned() } else { format!("{count} different failures") };
         out.note(&format!("{runs} runs in {:.1} s: {failures}", took.as_secs_f64()));
+        let (again, command) = (&self.again, &self.command);
         if let Some(kept) = self.found.values().next() {
-            let (again, command, path) = (&self.again, &self.command, kept.path.display());
             out.note(&format!("again: {again} --repeat {} -- {command}", kept.seed));
-            out.note(&format!("smaller: atscope fuzz min {path} -- {again} --replay @@ -- {command}"));
+        }
+        if let Some(((kind, place), kept)) = self.found.iter().find(|((kind, place), _)| replayed(*kind, place)) {
+            let (path, patience) = (quoted(&kept.path.to_string_lossy()), self.patience);
+            // `fuzz min` holds to a sanitizer's place by itself.
+            let says = match kind {
+                Kind::Sanitizer => String::new(),
+                _ => format!("--says {} ", quoted(&summary(*kind, place))),
+            };
+            // What went wrong stands in the transcript.
+            let faults = self.faults.iter().map(|name| format!(" --faults {}", quoted(name))).collect::<String>();
+            let played = again.replacen(&faults, "", 1);
+            out.note(&format!(
+                "smaller: atscope fuzz min --timeout {patience} {says}{path} -- {played} --replay @@ -- {command}"
+            ));
         }
         Ok(if interrupt::asked() { interrupt::INTERRUPTED } else { status(count) })
     }
@@ -182,6 +209,16 @@ impl Drop for Statistics {
     fn drop(&mut self) {
         self.bar.finish_and_clear();
     }
+}
+
+/// How a replay tells a failure.
+pub(super) fn summary(kind: Kind, place: &str) -> String {
+    format!("SUMMARY: {kind}: {place}")
+}
+
+/// Whether a replay can show it: not what is judged by what comes behind the trouble, or by its time.
+fn replayed(kind: Kind, place: &str) -> bool {
+    kind != Kind::NoRecovery && !place.starts_with(Rule::CommandOverlap.name())
 }
 
 /// A word as a shell takes it.

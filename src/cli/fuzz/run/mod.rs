@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 use self::keep::Keeper;
 use self::line::Driver;
 use self::mischief::{Known, Mischief};
-use self::oracle::{Verdict, Wanted, judge};
+use self::oracle::{Verdict, Wanted, judge, reports};
 pub(super) use self::play::Seen;
 use self::play::{End, Limits, play};
 use super::super::dialect::{self, Catalogs};
@@ -35,6 +35,7 @@ use super::super::{FINE, FOUND, interrupt, line as print_line};
 use super::args::{Connected, Played, Run, Wire};
 use super::generate::generator;
 use crate::catalog::Catalog;
+use crate::check::{Analyzer, Options};
 use crate::module::{Module, Scenario, Scripted, Setup};
 
 /// A healthy run is looked at no longer.
@@ -84,7 +85,13 @@ impl Bench {
 
     fn run(&self, seed: u64, mischief: Mischief, heal_after: Duration, limits: Limits) -> Result<Seen, Failure> {
         let driver = Driver::start(&self.command, self.wire)?;
-        play(driver, self.module(seed)?, &self.catalog, self.model.as_deref(), mischief, heal_after, limits)
+        play(driver, self.module(seed)?, self.analyzer(), mischief, heal_after, limits)
+    }
+
+    /// Follows a conversation that starts when the module does.
+    pub(super) fn analyzer(&self) -> Analyzer {
+        let options = Options { model: self.model.clone(), from_boot: true, ..Options::default() };
+        Analyzer::new(Arc::clone(&self.catalog), options)
     }
 
     /// The driver's file, whose texts answers are made of.
@@ -119,7 +126,7 @@ pub(super) fn run(args: &Run, out: &mut Out) -> Result<u8, Failure> {
     let bench = Bench::new(&args.module, args.line, &args.command)?;
     let silence = seconds(args.timeout, "--timeout")?;
     let wanted = Wanted { exits: args.fail_exit.clone(), texts: args.fail_log.clone() };
-    interrupt::watch();
+    interrupt::watch_all();
     if let Some(file) = &args.replay {
         return replay::replay(&bench, file, silence, args.memory, &wanted, out);
     }
@@ -134,6 +141,9 @@ pub(super) fn run(args: &Run, out: &mut Out) -> Result<u8, Failure> {
     }
     for breach in &healthy.breaches {
         out.warning(&format!("also when all is well, {} breaks {}: {}", breach.command, breach.rule, breach.message));
+    }
+    for report in reports(&healthy.log) {
+        out.warning(&format!("also when all is well: {}", report.text));
     }
     let limits = Limits {
         silence,

@@ -59,14 +59,18 @@ const CHANCES: u64 = 10;
 pub(super) fn judge(healthy: &Seen, seen: &Seen, wanted: &Wanted) -> Vec<Verdict> {
     let mut out = Vec::new();
     let mut add = |kind, place: String, reason: String| out.push(Verdict { kind, place, reason });
-    let report = report(&seen.log).filter(|_| report(&healthy.log).is_none());
-    match (seen.end, report) {
-        (_, Some(place)) => add(Kind::Sanitizer, place.clone(), place),
-        (End::Signal(signal), None) if seen.end != healthy.end => {
+    let before = reports(&healthy.log);
+    let new: Vec<Report> =
+        reports(&seen.log).into_iter().filter(|report| before.iter().all(|own| own.place != report.place)).collect();
+    match seen.end {
+        End::Signal(signal) if new.is_empty() && seen.end != healthy.end => {
             let name = signal_name(signal);
             add(Kind::Crash, format!("{name} in {}", seen.command), format!("ended by {name}"));
         }
         _ => {}
+    }
+    for Report { place, text } in new {
+        add(Kind::Sanitizer, place, text);
     }
     let during = || if seen.command.is_empty() { "the start".to_owned() } else { seen.command.clone() };
     match seen.end {
@@ -128,8 +132,20 @@ pub(super) fn judge(healthy: &Seen, seen: &Seen, wanted: &Wanted) -> Vec<Verdict
     out
 }
 
-/// Where a sanitizer's report, or a panic of Rust, says that it is: without numbers that differ from run to run.
-pub(super) fn report(log: &str) -> Option<String> {
+/// What a sanitizer or a panic tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Report {
+    /// Without what differs from run to run: addresses, and the values that were computed.
+    pub(super) place: String,
+    /// As it is told.
+    pub(super) text: String,
+}
+
+/// Most reports of a run: a sanitizer that goes on may tell thousands.
+const REPORTS: usize = 32;
+
+/// The reports of sanitizers and the panics of Rust in a log, each place once.
+pub(super) fn reports(log: &str) -> Vec<Report> {
     const STARTS: [&str; 6] = [
         "ERROR: AddressSanitizer",
         "ERROR: LeakSanitizer",
@@ -138,27 +154,64 @@ pub(super) fn report(log: &str) -> Option<String> {
         "ERROR: libFuzzer",
         "stack smashing detected",
     ];
-    let undefined = |line: &&str| line.contains(": runtime error: ");
-    let panic = |line: &&str| line.contains("panicked at ");
-    if let Some(summary) = log.lines().find_map(|line| line.strip_prefix("SUMMARY: ")) {
-        return Some(steady(summary));
+    let mut out: Vec<Report> = Vec::new();
+    let mut add = |place: String, text: &str| {
+        if out.len() < REPORTS && out.iter().all(|own| own.place != place) {
+            out.push(Report { place, text: text.to_owned() });
+        }
+    };
+    // Where the report that is being read allocated what leaked: its summary has no place.
+    let (mut frames, mut leaked): (_, Option<&str>) = (false, None);
+    // A report without a summary, so far.
+    let mut open: Option<&str> = None;
+    for line in log.lines() {
+        let line = line.trim();
+        if let Some((place, what)) = line.split_once(": runtime error: ") {
+            add(format!("{place}: {}", without_values(what)), line);
+        } else if let Some(summary) = line.strip_prefix("SUMMARY: ") {
+            open = None;
+            match leaked.take().filter(|_| summary.contains(" leaked in ")) {
+                Some(frame) => add(format!("leak {frame}"), &format!("{summary}, {frame}")),
+                // Its line is told already.
+                None if summary.starts_with("UndefinedBehaviorSanitizer") => {}
+                None => add(without_values(summary), summary),
+            }
+        } else if let Some((_, at)) = line.split_once("panicked at ") {
+            let panic = format!("panicked at {}", at.trim_end_matches(':'));
+            add(panic.clone(), &panic);
+        } else if STARTS.iter().any(|start| line.contains(start)) {
+            let told = line.trim_start_matches(|c: char| c == '=' || c.is_ascii_digit());
+            if let Some(before) = open.replace(told) {
+                add(without_values(before), before);
+            }
+        } else if line.starts_with("Direct leak of ") || line.starts_with("Indirect leak of ") {
+            frames = leaked.is_none();
+        } else if frames && line.starts_with('#') {
+            // `#1 0x55 in name file:line:column`; the allocator's own frames have no place in a source file of the driver.
+            let frame = line.split_once(" in ").map(|(_, frame)| frame);
+            if let Some(frame) = frame.filter(|frame| frame.contains(':') && !frame.contains("compiler-rt")) {
+                (frames, leaked) = (false, Some(frame));
+            }
+        }
     }
-    if let Some(line) = log.lines().find(undefined) {
-        return Some(steady(line.trim()));
+    if let Some(line) = open {
+        add(without_values(line), line);
     }
-    if let Some(line) = log.lines().find(panic) {
-        let from = line.find("panicked at ").unwrap_or_default();
-        return line.get(from..).map(|line| line.trim_end().trim_end_matches(':').to_owned());
-    }
-    let line = log.lines().find(|line| STARTS.iter().any(|start| line.contains(start)))?;
-    Some(steady(line.trim_start_matches(|c: char| c == '=' || c.is_ascii_digit())))
+    out
 }
 
-/// Addresses differ from run to run.
-fn steady(text: &str) -> String {
+/// A report's words, with the numbers left out that differ from run to run: whole words, so that `file.c:12:3` and `char[8]` stay.
+fn without_values(text: &str) -> String {
     let words = text.split(' ').map(|word| {
-        let bare = word.trim_start_matches('(');
-        if bare.starts_with("0x") && bare.len() > 4 { "0x…" } else { word }
+        let bare = word.trim_start_matches('(').trim_end_matches([',', ')', ';']);
+        let number = bare.strip_prefix("0x").map(|hex| hex.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        let number = number.unwrap_or_else(|| {
+            let digits = bare.trim_start_matches('-');
+            !digits.is_empty()
+                && digits.bytes().all(|byte| byte.is_ascii_digit() || b".e+-".contains(&byte))
+                && digits.bytes().any(|byte| byte.is_ascii_digit())
+        });
+        if number { word.replace(bare, "…") } else { word.to_owned() }
     });
     words.collect::<Vec<_>>().join(" ")
 }
@@ -181,15 +234,40 @@ mod tests {
 
     #[test]
     fn reports_are_told_without_what_differs() {
+        let places = |log: &str| reports(log).into_iter().map(|report| report.place).collect::<Vec<_>>();
         let asan = "==7==ERROR: AddressSanitizer: heap-buffer-overflow on address 0x602000 at pc 0x1\n\
                     SUMMARY: AddressSanitizer: heap-buffer-overflow driver.c:12:3 in rx\n";
-        assert_eq!(report(asan).as_deref(), Some("AddressSanitizer: heap-buffer-overflow driver.c:12:3 in rx"));
+        assert_eq!(places(asan), ["AddressSanitizer: heap-buffer-overflow driver.c:12:3 in rx"]);
         let bare = "==7==ERROR: AddressSanitizer: SEGV on unknown address 0x00001234 (pc 0x5555)\n";
-        assert_eq!(report(bare).as_deref(), Some("ERROR: AddressSanitizer: SEGV on unknown address 0x… (pc 0x…"));
-        let ubsan = "a.c:3:9: runtime error: signed integer overflow: 2147483647 + 1\n";
-        assert_eq!(report(ubsan).as_deref(), Some("a.c:3:9: runtime error: signed integer overflow: 2147483647 + 1"));
+        assert_eq!(places(bare), ["ERROR: AddressSanitizer: SEGV on unknown address … (pc …)"]);
         let panic = "thread 'main' (12) panicked at src/a.rs:1:2:\nindex out of bounds\n";
-        assert_eq!(report(panic).as_deref(), Some("panicked at src/a.rs:1:2"));
-        assert_eq!(report("joined, 3 errors\n"), None);
+        assert_eq!(places(panic), ["panicked at src/a.rs:1:2"]);
+        assert!(places("joined, 3 errors\n").is_empty());
+    }
+
+    #[test]
+    fn a_sanitizer_that_goes_on_tells_each_place_once() {
+        let one = "a.c:3:9: runtime error: signed integer overflow: 2147483647 + 1 cannot be represented in type 'int'\n\
+                   SUMMARY: UndefinedBehaviorSanitizer: undefined-behavior a.c:3:9 in\n";
+        let again = one.replace("2147483647 + 1", "-5 + -2147483647");
+        let other = "b.c:1:2: runtime error: index 300 out of bounds for type 'char[8]'\n";
+        let all = reports(&[one, &again, other].concat());
+        assert_eq!(all.len(), 2, "{all:?}");
+        assert_eq!(all[1].place, "b.c:1:2: index … out of bounds for type 'char[8]'");
+        assert_eq!(all[1].text, other.trim());
+    }
+
+    #[test]
+    fn a_leak_has_the_place_where_it_was_allocated() {
+        let leak = |bytes: u32| {
+            format!(
+                "==9==ERROR: LeakSanitizer: detected memory leaks\n\nDirect leak of {bytes} byte(s) in 2 object(s) allocated from:\n    \
+                 #0 0x4a in malloc (/tmp/d+0x4a)\n    #1 0x4d in join d.c:8:9\n    #2 0x4e in main d.c:20:1\n\n\
+                 SUMMARY: AddressSanitizer: {bytes} byte(s) leaked in 2 allocation(s).\n"
+            )
+        };
+        let (few, many) = (reports(&leak(16)), reports(&leak(32)));
+        assert_eq!((few.len(), &few[0].place[..]), (1, "leak join d.c:8:9"));
+        assert_eq!(few[0].place, many[0].place);
     }
 }

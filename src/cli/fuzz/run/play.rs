@@ -1,14 +1,12 @@
 //! One run: a driver, a virtual module, and what goes wrong between them, by the real clock. Gives what was seen; judges nothing.
 
 use std::process::ExitStatus;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::line::Driver;
 use super::mischief::Mischief;
 use super::watch::usage;
-use crate::catalog::Catalog;
-use crate::check::{Analyzer, Finding, Options, Rule, Sink};
+use crate::check::{Analyzer, Finding, Rule, Sink};
 use crate::cli::failure::Failure;
 use crate::cli::simulate::mail::{Incoming, Taken};
 use crate::module::Module;
@@ -87,15 +85,22 @@ pub(in crate::cli::fuzz) struct Seen {
 
 /// Follows the conversation.
 #[derive(Default)]
-struct Ear {
+pub(super) struct Ear {
     commands: u64,
     good: u64,
     good_since: u64,
     healed: bool,
     /// Something went wrong already.
     troubled: bool,
-    command: String,
-    breaches: Vec<Breach>,
+    pub(super) command: String,
+    pub(super) breaches: Vec<Breach>,
+}
+
+impl Ear {
+    /// From the start, what comes may be wrong.
+    pub(super) fn behind_trouble() -> Self {
+        Self { troubled: true, ..Self::default() }
+    }
 }
 
 impl Sink for Ear {
@@ -141,15 +146,12 @@ impl Sink for Ear {
 pub(super) fn play(
     mut driver: Driver,
     mut module: Module,
-    catalog: &Arc<Catalog>,
-    model: Option<&str>,
+    mut analyzer: Analyzer,
     mut mischief: Mischief,
     heal_after: Duration,
     limits: Limits,
 ) -> Result<Seen, Failure> {
     let start = Instant::now();
-    let options = Options { model: model.map(str::to_owned), from_boot: true, ..Options::default() };
-    let mut analyzer = Analyzer::new(Arc::clone(catalog), options);
     let (mut ear, mut chunks, mut kept) = (Ear::default(), Vec::new(), 0_usize);
     let mut keep = |from: Sender, time: Time, bytes: &[u8]| {
         kept += bytes.len();
@@ -250,7 +252,8 @@ pub(super) fn play(
     Ok(Seen { end, took, chunks, done, healed, breaches, command, commands, good, good_since, log, memory: most })
 }
 
-fn now(start: Instant) -> Time {
+/// The time since then, as the line has it.
+pub(super) fn now(start: Instant) -> Time {
     Time::from_nanos(u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX))
 }
 

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::keep::summary;
 use super::line::Driver;
 use super::oracle::{Wanted, judge};
-use super::play::{End, Seen};
+use super::play::{Ear, End, Seen, now};
 use super::watch::usage;
 use super::{Bench, status};
 use crate::Sender;
@@ -39,7 +40,7 @@ pub(super) fn replay(
     let healthy = Seen { end: End::Exit(0), log: String::new(), ..silent() };
     let verdicts = judge(&healthy, &seen, wanted);
     for verdict in &verdicts {
-        print_line(out, format_args!("SUMMARY: {}: {}", verdict.kind, verdict.place));
+        print_line(out, format_args!("{}", summary(verdict.kind, &verdict.place)));
     }
     out.flush()?;
     if interrupt::asked() {
@@ -72,6 +73,8 @@ fn play(bench: &Bench, conversation: &Conversation, silence: Duration, memory: u
     let mut driver = Driver::start(&bench.command, bench.wire)?;
     let mut seen = silent();
     let start = Instant::now();
+    let mut analyzer = bench.analyzer();
+    let mut ear = Ear::behind_trouble();
     let mut chunks = conversation.chunks.iter().peekable();
     let (mut heard, mut turn) = (start, start);
     let mut before = None;
@@ -83,6 +86,7 @@ fn play(bench: &Bench, conversation: &Conversation, silence: Duration, memory: u
                 break;
             }
             if chunk.from == Sender::Module {
+                analyzer.push(Sender::Module, Some(now(start)), &chunk.bytes, &[], &mut ear);
                 driver.outbox.put(&chunk.bytes);
             }
             spoke = false;
@@ -115,12 +119,7 @@ fn play(bench: &Bench, conversation: &Conversation, silence: Duration, memory: u
         match driver.mailbox.take(Some(LOOK), !over) {
             Taken::Incoming(Incoming::Bytes(bytes)) => {
                 (heard, spoke) = (Instant::now(), true);
-                if let Some(at) = memchr::memmem::rfind(&bytes, b"AT") {
-                    let line = bytes.get(at..).unwrap_or_default();
-                    let len = line.iter().position(|byte| !(byte.is_ascii_alphanumeric() || *byte == b'+'));
-                    let line = line.get(..len.unwrap_or(line.len())).unwrap_or_default();
-                    seen.command = String::from_utf8_lossy(line).into_owned();
-                }
+                analyzer.push(Sender::Host, Some(now(start)), &bytes, &[], &mut ear);
             }
             Taken::Incoming(Incoming::End | Incoming::Gone) => over = true,
             _ => {}
@@ -130,5 +129,7 @@ fn play(bench: &Bench, conversation: &Conversation, silence: Duration, memory: u
         driver.kill();
     }
     seen.log = driver.said();
+    analyzer.finish(&mut ear);
+    (seen.command, seen.breaches) = (ear.command, ear.breaches);
     Ok(seen)
 }
