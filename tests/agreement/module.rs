@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use atscope::check::Rule;
-use atscope::generate::{Generator, Known, Step, Target, Values};
+use atscope::generate::{Generator, Step, Values};
 use fastrand::Rng;
 
 use super::common::{self, Complaints};
