@@ -413,11 +413,15 @@ impl Decoder {
             (Role::After, Some((command, form))) => {
                 let ended = self.ended.iter().rev().find(|ended| ended.command == command && ended.form == form);
                 let open = self.is_open(command, form);
+                // `AT+HTTPREAD`, then `AT+HTTPREAD=0,10`: behind the result of the newer one comes what answers that one.
+                let newest = self.ended.iter().rev().find(|other| other.command == command).map(|newest| newest.id);
+                let is_newest = ended.is_some_and(|ended| newest == Some(ended.id));
                 match (ended, open) {
                     // What is being read goes on, also when the next command of the kind is already there.
-                    (Some(ended), _) if ended.reading => (rank::OWNER_OPEN, Some(ended.id), None),
+                    (Some(ended), _) if ended.reading && is_newest => (rank::OWNER_OPEN, Some(ended.id), None),
                     (_, Some(open)) => (rank::OWNER_OPEN, id(open), Some(open)),
-                    (Some(ended), None) => (rank::OWNER_WAITS, Some(ended.id), None),
+                    (Some(ended), None) if is_newest => (rank::OWNER_WAITS, Some(ended.id), None),
+                    (Some(ended), None) => (rank::COMMAND_OPEN, Some(ended.id), None),
                     (None, None) => (rank::NOBODY, None, None),
                 }
             }
