@@ -143,7 +143,7 @@ impl Decoder {
             let misfit = match fits {
                 Some(false) => 1,
                 // A range list fits the answer of a test command as it should.
-                None if entry.catch_all && !entry.owner.is_some_and(|(_, form)| form == Form::Test) => CATCH_ALL,
+                None if entry.catch_all && entry.owner.is_none_or(|(_, form)| form != Form::Test) => CATCH_ALL,
                 Some(true) if !matching::in_range(catalog, line.bytes, &self.trial) => OUT_OF_RANGE,
                 _ => 0,
             };
