@@ -53,7 +53,7 @@ impl Decoder {
         }) {
             self.close_exchange(catalog, at, false);
         }
-        let before = self.open.back().filter(|open| !(open.answered && open.is_unknown(catalog)));
+        let before = self.open.last().filter(|open| !(open.answered && open.is_unknown(catalog)));
         let before = before.map(|open| (open.id, open.seq));
         let count = parts.len();
         let (mut at, id, first_seq) = (0, exchange.id, exchange.seq);

@@ -148,7 +148,8 @@ pub(crate) struct Decoder {
     pub(super) now: Option<Time>,
     pub(super) seq: u64,
     pub(super) exchanges: u64,
-    pub(super) open: VecDeque<Box<Exchange>>,
+    #[allow(clippy::vec_box)] // they go into `spare` and back as they are
+    pub(super) open: Vec<Box<Exchange>>,
     /// Used ones, kept for their buffers.
     #[allow(clippy::vec_box)] // they go into `open` and back as they are
     spare: Vec<Box<Exchange>>,
@@ -229,7 +230,7 @@ impl Decoder {
             now: None,
             seq: 0,
             exchanges: 0,
-            open: VecDeque::new(),
+            open: Vec::new(),
             spare: Vec::new(),
             ended: VecDeque::new(),
             refused: None,
@@ -539,6 +540,7 @@ impl Decoder {
 
     // ---- exchanges
 
+    #[inline]
     pub(super) fn new_exchange(&mut self) -> Box<Exchange> {
         let id = self.exchanges;
         self.exchanges += 1;
@@ -555,18 +557,21 @@ impl Decoder {
         }
     }
 
+    #[inline]
     pub(super) fn open_exchange(&mut self, exchange: Box<Exchange>) {
-        if self.open.len() >= OPEN_MAX
-            && let Some(oldest) = self.open.pop_front()
-        {
-            self.spare.push(oldest);
+        if self.open.len() >= OPEN_MAX {
+            let oldest = self.open.remove(0);
+            self.recycle(oldest);
         }
-        self.open.push_back(exchange);
+        self.open.push(exchange);
     }
 
     /// Takes an exchange out of the queue and remembers what may still come of it.
     pub(super) fn close_exchange(&mut self, catalog: &Catalog, at: usize, remember: bool) {
-        let Some(exchange) = self.open.remove(at) else { return };
+        if at >= self.open.len() {
+            return;
+        }
+        let exchange = self.open.remove(at);
         if remember {
             for part in &exchange.parts {
                 let Some(spec) = spec_of(catalog, *part) else { continue };

@@ -9,10 +9,10 @@ use super::commands::first_number;
 use super::counted::count_of;
 use super::decoder::Decoder;
 use super::event::{Form, Params, Read, Slot, Value};
-use super::exchange::spec_of;
+use super::exchange::{is_plain, spec_of};
 use super::lane::{Whole, fill};
 use super::matching::{self, Strictness};
-use super::memo::{KnownCommand, KnownHead, KnownLine, Moment, Pick, Reading, Told};
+use super::memo::{KnownCommand, KnownHead, KnownLine, Moment, Pick, Reading, Told, Turn};
 use super::module::{Framed, NAME_MAX, scan_name};
 use crate::catalog::{Catalog, Line, Pattern, Role, Sends, same};
 use crate::syntax::{command, fields, framing, value};
@@ -105,7 +105,7 @@ impl Decoder {
                 line.is_some_and(|line| matches!(line.pattern, Pattern::Fields { .. } | Pattern::Words))
             }),
         };
-        Some(KnownLine { pick, readings: readings.into(), follows_data })
+        Some(KnownLine { pick, readings: readings.into(), follows_data, turn: Turn::default() })
     }
 
     /// One reading, with the parameters that are in `trial`.
@@ -257,6 +257,7 @@ impl Decoder {
             changes: changes.into(),
             declared,
             sends,
+            plain: is_plain(spec),
             told: Told::default(),
         })
     }

@@ -130,6 +130,7 @@ pub(super) struct KnownLine {
     pub(super) readings: Box<[Reading]>,
     /// Whatever the moment, it may follow counted data.
     pub(super) follows_data: bool,
+    pub(super) turn: Turn,
 }
 
 /// How one of several readings is chosen.
@@ -141,6 +142,30 @@ pub(super) enum Pick {
     Turn,
     /// The best one: all fit.
     Best,
+}
+
+/// Which of several readings it was the last time, and for whom.
+///
+/// Atomic as a [`Moment`] is.
+#[derive(Debug, Default)]
+pub(super) struct Turn(AtomicU64);
+
+impl Turn {
+    /// The reading's place, its rank, and whether it answers the open command, where `who` waits as before. A number of 32 bits, form and
+    /// flag beside it.
+    #[inline(always)]
+    pub(super) fn of(&self, who: u64) -> Option<(usize, u8, bool)> {
+        let kept = self.0.load(Ordering::Relaxed);
+        // 0: nothing is kept.
+        let same = kept != 0 && kept >> 16 == who;
+        same.then_some(((kept >> 8 & 0xFF) as usize, (kept >> 1 & 0x7F) as u8, kept & 1 != 0))
+    }
+
+    pub(super) fn set(&self, who: u64, at: usize, rank: u8, owned: bool) {
+        if let (Ok(at), true) = (u8::try_from(at), who < 1 << 48) {
+            self.0.store(who << 16 | u64::from(at) << 8 | u64::from(rank) << 1 | u64::from(owned), Ordering::Relaxed);
+        }
+    }
 }
 
 /// The head of counted data: `+IPD,0,5:`.
@@ -194,6 +219,8 @@ pub(super) struct KnownCommand {
     /// Size of the data that the host will send, and whether it will send any.
     pub(super) declared: Option<u64>,
     pub(super) sends: bool,
+    /// See [`Exchange::plain`](super::exchange::Exchange::plain).
+    pub(super) plain: bool,
     pub(super) first: Option<(u32, i64)>,
     pub(super) told: Told,
 }

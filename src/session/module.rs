@@ -51,8 +51,8 @@ impl Decoder {
         settle: bool,
         obs: &mut O,
     ) -> usize {
-        let done = self.recall_lines(catalog, bytes, settle, obs);
-        if done == bytes.len() { done } else { self.run_module_from(catalog, bytes, done, settle, obs) }
+        let (done, waits) = self.recall_lines(catalog, bytes, settle, obs);
+        if waits || done == bytes.len() { done } else { self.run_module_from(catalog, bytes, done, settle, obs) }
     }
 
     #[inline(never)]
@@ -76,7 +76,11 @@ impl Decoder {
                 break;
             }
             done += used;
-            done += self.recall_lines(catalog, bytes.get(done..).unwrap_or_default(), settle, obs);
+            let (recalled, waits) = self.recall_lines(catalog, bytes.get(done..).unwrap_or_default(), settle, obs);
+            done += recalled;
+            if waits {
+                break;
+            }
         }
         done
     }
@@ -231,7 +235,7 @@ impl Decoder {
             if self.open.is_empty()
                 && let Some(exchange) = self.reopens.take()
             {
-                self.open.push_back(exchange);
+                self.open.push(exchange);
             }
             self.open.iter().position(|exchange| exchange.is_unknown(catalog))
         });
@@ -494,7 +498,7 @@ impl Decoder {
     fn reject_newest(&mut self) {
         // Alone, it is refused only if nothing else was sent that could be.
         let alone = self.open.len() == 1 && !self.side(Sender::Host).carry.is_empty();
-        if let Some(exchange) = self.open.back_mut()
+        if let Some(exchange) = self.open.last_mut()
             && !alone
             && !exchange.answered
             && matches!(exchange.stage, Stage::Answer | Stage::Prompt(false))
@@ -610,12 +614,12 @@ impl Decoder {
         let spared =
             self.spared.filter(|spared| spared.1 >= self.side(Sender::Module).base).map_or(u64::MAX, |spared| spared.0);
         let mut open = 0;
-        while self.open.front().is_some_and(|exchange| exchange.id < spared) {
+        while self.open.first().is_some_and(|exchange| exchange.id < spared) {
             self.close_exchange(catalog, 0, false);
             open += 1;
         }
         self.ended.clear();
-        self.newest = self.open.back().and_then(|exchange| Self::first_command(exchange));
+        self.newest = self.open.last().and_then(|exchange| Self::first_command(exchange));
         self.refused = None;
         if self.open.is_empty() {
             self.side(Sender::Host).phase = Phase::Lines;
@@ -634,7 +638,7 @@ impl Decoder {
 
     /// Whether what the module is at work on restarts it.
     fn restarts_now(&self, catalog: &Catalog) -> bool {
-        self.open.back().is_some_and(|exchange| exchange.specs(catalog).any(|spec| spec.restarts))
+        self.open.last().is_some_and(|exchange| exchange.specs(catalog).any(|spec| spec.restarts))
     }
 
     /// Whether the newest command is one that restarts the module.

@@ -9,7 +9,7 @@ use std::ops::Range;
 use super::choose::{Choice, is_failure, rank};
 use super::decoder::{Decoder, Of, Owner, PART, Phase};
 use super::event::{EventKind, Name, Params};
-use super::exchange::{Exchange, SENT_MAX, Stage, TEXT_MAX};
+use super::exchange::{Exchange, PartOf, SENT_MAX, Stage, TEXT_MAX};
 use super::memo::{
     Class, Key, Known, KnownCommand, KnownHead, KnownLine, Memo, Pick, Reading, Texts, Verdict, Verdicts,
 };
@@ -39,6 +39,17 @@ impl Starts {
 #[inline(always)]
 const fn bit(start: [u8; 4]) -> u64 {
     1 << (u32::from_le_bytes(start).wrapping_mul(0x9E37_79B9) >> 26)
+}
+
+/// Why it goes no further.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stop {
+    /// All is done, or the next text is for the other ways.
+    Unknown,
+    /// The next text was learnt.
+    Learnt,
+    /// The data is not all there, or nothing stands behind it yet.
+    Waits,
 }
 
 /// A text of the module that the memo knows: what it is, and where its content stands.
@@ -80,33 +91,40 @@ fn find<'m>(heads: Starts, texts: &'m Texts, rest: &[u8]) -> Option<Found<'m>> {
 }
 
 impl Decoder {
-    /// Tells as many lines of the module as the memo knows, and the data in between; gives how many bytes are done.
+    /// Tells as many lines of the module as the memo knows, and the data in between; gives how many bytes are done, and whether
+    /// all that is left has to wait for more.
     pub(super) fn recall_lines<O: Observer>(
         &mut self,
         catalog: &Catalog,
         bytes: &[u8],
         settle: bool,
         obs: &mut O,
-    ) -> usize {
-        let Some(mut memo) = self.memo.take() else { return 0 };
+    ) -> (usize, bool) {
+        let Some(mut memo) = self.memo.take() else { return (0, false) };
         let before = self.seq;
         let (mut done, mut fresh) = (0, false);
-        loop {
+        let waits = loop {
             let rest = bytes.get(done..).unwrap_or_default();
-            let (used, learnt) = self.recall_all(catalog, &mut memo, rest, settle, obs);
+            let (used, stop) = self.recall_all(catalog, &mut memo, rest, settle, obs);
             done += used;
             // What was learnt is told at once.
-            if !learnt || fresh && used == 0 {
-                break;
+            if stop != Stop::Learnt || fresh && used == 0 {
+                break stop == Stop::Waits;
             }
             fresh = true;
-        }
+        };
         memo.hits += self.seq - before;
-        self.memo = Some(memo);
-        done
+        self.put_back(memo);
+        (done, waits)
     }
 
-    /// Gives how many bytes are done, and whether the next text was learnt.
+    /// Nothing is there now that would have to be dropped.
+    #[inline(always)]
+    fn put_back(&mut self, memo: Box<Memo>) {
+        std::mem::forget(self.memo.replace(memo));
+    }
+
+    /// Gives how many bytes are done.
     #[inline(always)]
     fn recall_all<O: Observer>(
         &mut self,
@@ -115,7 +133,7 @@ impl Decoder {
         bytes: &[u8],
         settle: bool,
         obs: &mut O,
-    ) -> (usize, bool) {
+    ) -> (usize, Stop) {
         let Memo { texts, verdicts, .. } = memo;
         let mut done = 0;
         // What follows data is looked up ahead of it.
@@ -126,9 +144,12 @@ impl Decoder {
                 Phase::Lines => {}
                 Phase::Data(data) if data.doubt.is_none() && data.declared <= PART as u64 => {
                     let (of, declared, left) = (data.of, data.declared, data.left as usize);
-                    let Some(data) = rest.get(..left) else { break };
+                    // As `module_data` has it: what follows tells whether the count was true.
+                    let waits = if settle || !self.settled.is_empty() { Stop::Unknown } else { Stop::Waits };
+                    let Some(data) = rest.get(..left) else { return (done, waits) };
                     ahead = match rest.get(left..).unwrap_or_default() {
                         [] if settle => None,
+                        [] => return (done, waits),
                         behind => match find(self.heads_of, texts, behind) {
                             Some(found) if may_follow(data, behind, found.known) => Some(found),
                             _ => break,
@@ -154,7 +175,7 @@ impl Decoder {
                     }
                     None => {
                         let learnt = self.learn(catalog, texts, rest);
-                        return (done, learnt);
+                        return (done, if learnt { Stop::Learnt } else { Stop::Unknown });
                     }
                 }
             };
@@ -169,7 +190,7 @@ impl Decoder {
             let Some(used) = used else { break };
             done += used;
         }
-        (done, false)
+        (done, Stop::Unknown)
     }
 
     /// The module may be repeating a command.
@@ -252,7 +273,7 @@ impl Decoder {
         if self.open.len() != 1 || !host.carry.is_empty() {
             return None;
         }
-        let exchange = self.open.front_mut().filter(|exchange| exchange.plain && !exchange.prompted)?;
+        let exchange = self.open.first_mut().filter(|exchange| exchange.plain && !exchange.prompted)?;
         if !matches!(exchange.stage, Stage::Prompt(_)) {
             return None;
         }
@@ -302,8 +323,7 @@ impl Decoder {
                 return self.recall_result(catalog, verdicts, first, bytes, content.start, obs).map(|()| end);
             }
             Pick::Only => (first, self.turn_of(catalog, first, bytes)?),
-            Pick::Turn => self.whose_turn(catalog, &known.readings, bytes)?,
-            Pick::Best => self.best_of(catalog, &known.readings, bytes)?,
+            Pick::Turn | Pick::Best => self.pick(catalog, known, bytes)?,
         };
         if !reading.plain || reading.role == Role::Result || !self.is_on(catalog, reading, bytes) {
             return None;
@@ -314,7 +334,7 @@ impl Decoder {
             Role::Reply => {
                 // Of several that wait, those ahead may get nothing any more.
                 if let Some(at) = choice.open {
-                    let exchange = self.open.front_mut().filter(|exchange| at == 0 && exchange.plain)?;
+                    let exchange = self.open.first_mut().filter(|exchange| at == 0 && exchange.plain)?;
                     exchange.answered = true;
                     exchange.rejected = false;
                 }
@@ -380,7 +400,7 @@ impl Decoder {
     #[inline(always)]
     fn turn_of(&self, catalog: &Catalog, reading: &Reading, bytes: &[u8]) -> Option<Choice> {
         let nobody = (rank::NOBODY, None, None);
-        let (rank, exchange, open) = match (reading.role, self.open.front()) {
+        let (rank, exchange, open) = match (reading.role, self.open.first()) {
             (Role::Urc, _) => (rank::UNASKED, None, None),
             (Role::Progress, None) if reading.plain => (rank::UNASKED, None, None),
             (Role::Reply, None) => nobody,
@@ -401,32 +421,72 @@ impl Decoder {
         Some(Choice { line: reading.line, misfit: 0, rank, exchange, open })
     }
 
-    /// See [`one_of`](Decoder::one_of): the first one whose turn it is most, if nothing can be better.
-    #[inline]
-    fn whose_turn<'r>(
+    /// One of several readings: as before where the same command waits.
+    #[inline(always)]
+    fn pick<'k>(&self, catalog: &Catalog, known: &'k KnownLine, bytes: &[u8]) -> Option<(&'k Reading, Choice)> {
+        let waits = match self.open.as_slice() {
+            [] => Some((0, None)),
+            [open] if open.plain => match open.parts.as_slice() {
+                [PartOf { command: Some(command), form }] => {
+                    Some((1 + (u64::from(*command) << 3 | form.index() as u64), Some(open.id)))
+                }
+                _ => None,
+            },
+            _ => None,
+        };
+        let who = waits.map_or(u64::MAX, |(who, _)| who << 1 | u64::from(self.host_seen));
+        if let Some((at, rank, owned)) = known.turn.of(who) {
+            let reading = known.readings.get(at)?;
+            let exchange = waits.and_then(|(_, id)| id).filter(|_| owned);
+            return Some((reading, Choice { line: reading.line, misfit: 0, rank, exchange, open: owned.then_some(0) }));
+        }
+        self.pick_anew(catalog, known, who, bytes)
+    }
+
+    #[inline(never)]
+    fn pick_anew<'k>(
         &self,
         catalog: &Catalog,
-        readings: &'r [Reading],
+        known: &'k KnownLine,
+        who: u64,
         bytes: &[u8],
-    ) -> Option<(&'r Reading, Choice)> {
-        let mut turn: Option<(&Reading, Choice)> = None;
-        for reading in readings {
+    ) -> Option<(&'k Reading, Choice)> {
+        let (at, choice) = match known.pick {
+            Pick::Best => self.best_of(catalog, &known.readings, bytes)?,
+            _ => self.whose_turn(catalog, &known.readings, bytes)?,
+        };
+        let owner = self.open.first().and_then(|open| open.parts.first()).map(|part| (part.command, part.form));
+        // More than the command decides where a link is closed by its number, and whose progress it is.
+        let fixed = known.readings.iter().all(|reading| match reading.role {
+            Role::Urc => true,
+            Role::Reply => !reading.of_link || owner != reading.owner.map(|(command, form)| (Some(command), form)),
+            _ => false,
+        });
+        if fixed {
+            known.turn.set(who, at, choice.rank, choice.open.is_some());
+        }
+        Some((known.readings.get(at)?, choice))
+    }
+
+    /// See [`one_of`](Decoder::one_of): the first one whose turn it is most, if nothing can be better.
+    fn whose_turn(&self, catalog: &Catalog, readings: &[Reading], bytes: &[u8]) -> Option<(usize, Choice)> {
+        let mut turn: Option<(usize, Choice)> = None;
+        for (at, reading) in readings.iter().enumerate() {
             let choice = self.turn_of(catalog, reading, bytes)?;
             if turn.is_none_or(|turn| choice.rank > turn.1.rank) {
-                turn = Some((reading, choice));
+                turn = Some((at, choice));
             }
         }
-        turn.filter(|turn| turn.0.perfect && turn.1.may_be_best())
+        turn.filter(|turn| readings.get(turn.0).is_some_and(|reading| reading.perfect) && turn.1.may_be_best())
     }
 
     /// See [`link_of`](Decoder::link_of): all fit.
-    #[inline]
-    fn best_of<'r>(&self, catalog: &Catalog, readings: &'r [Reading], bytes: &[u8]) -> Option<(&'r Reading, Choice)> {
-        let mut best: Option<(&Reading, Choice)> = None;
-        for reading in readings {
+    fn best_of(&self, catalog: &Catalog, readings: &[Reading], bytes: &[u8]) -> Option<(usize, Choice)> {
+        let mut best: Option<(usize, Choice)> = None;
+        for (at, reading) in readings.iter().enumerate() {
             let choice = self.turn_of(catalog, reading, bytes)?;
             if best.is_none_or(|best| choice.key(catalog, self.host_seen) > best.1.key(catalog, self.host_seen)) {
-                best = Some((reading, choice));
+                best = Some((at, choice));
             }
         }
         best
@@ -479,7 +539,7 @@ impl Decoder {
             return Some(());
         }
         let [host, module] = &mut self.sides;
-        let exchange = self.open.front().filter(|_| self.open.len() == 1)?;
+        let [exchange] = self.open.as_slice() else { return None };
         let partial = exchange.echo_seq.is_some() && !exchange.unechoed().is_empty();
         if !reading.plain || !exchange.plain || exchange.rejected || partial || host.phase != Phase::Lines {
             return None;
@@ -524,7 +584,7 @@ impl Decoder {
         }
         match verdict {
             Verdict::Done | Verdict::Failed => {
-                let exchange = self.open.pop_front()?;
+                let exchange = self.open.pop()?;
                 if verdict == Verdict::Done {
                     for change in &exchange.changes {
                         self.state.apply(*change);
@@ -536,7 +596,7 @@ impl Decoder {
                 self.recycle(exchange);
             }
             _ => {
-                let exchange = self.open.front_mut()?;
+                let exchange = self.open.first_mut()?;
                 exchange.echo_seq = None;
                 if verdict == Verdict::Accepted {
                     exchange.stage = Stage::Prompt(true);
@@ -609,18 +669,37 @@ impl Decoder {
             return 0;
         }
         let Some(mut memo) = self.memo.take() else { return 0 };
-        if memo.texts.find(key, Class::Command, rest).is_none() && memo.texts.wants(key, Class::Command, rest) {
-            let learnt = rest.get(..key.len).and_then(|text| self.learn_command(catalog, text));
-            let learnt = learnt.map_or(Known::Other, |known| Known::Command(Box::new(known)));
-            memo.texts.keep(key, Class::Command, rest, learnt);
-        }
         let used = match memo.texts.find(key, Class::Command, rest) {
             Some(Known::Command(known)) => self.recall_known_command(catalog, known, rest, key.len, obs),
-            _ => None,
+            Some(_) => None,
+            None => self.new_command(catalog, &mut memo.texts, rest, key, obs),
         };
         memo.hits += u64::from(used.is_some());
-        self.memo = Some(memo);
+        self.put_back(memo);
         used.unwrap_or_default()
+    }
+
+    /// A command line that is not kept yet.
+    #[inline(never)]
+    fn new_command<O: Observer>(
+        &mut self,
+        catalog: &Catalog,
+        texts: &mut Texts,
+        rest: &[u8],
+        key: Key,
+        obs: &mut O,
+    ) -> Option<usize> {
+        if !texts.wants(key, Class::Command, rest) {
+            return None;
+        }
+        let learnt = rest.get(..key.len).and_then(|text| self.learn_command(catalog, text));
+        let Some(known) = learnt else {
+            texts.keep(key, Class::Command, rest, Known::Other);
+            return None;
+        };
+        let used = self.recall_known_command(catalog, &known, rest, key.len, obs);
+        texts.keep(key, Class::Command, rest, Known::Command(Box::new(known)));
+        used
     }
 
     /// Data of the host that is all there, asked for by the one command that is open; see [`host_data`](Decoder::host_data).
@@ -636,7 +715,7 @@ impl Decoder {
         let bytes = rest.get(..usize::try_from(left).ok()?)?;
         let [host, _] = &mut self.sides;
         let Owner::Command(Some(command)) = of.owner else { return None };
-        let exchange = self.open.front_mut().filter(|exchange| Some(exchange.id) == of.exchange && exchange.plain)?;
+        let exchange = self.open.first_mut().filter(|exchange| Some(exchange.id) == of.exchange && exchange.plain)?;
         let ends = exchange.data_spec(catalog)?.data.as_ref()?.ends.is_some();
         if ends || self.early.is_some() || declared > PART as u64 {
             return None;
@@ -732,7 +811,7 @@ impl Decoder {
         exchange.first = known.first;
         exchange.changes.extend_from_slice(&known.changes);
         exchange.muted = self.quiet;
-        exchange.complete(catalog);
+        exchange.plain = known.plain;
         self.newest = Some((known.command, known.form));
         self.last_parts.clear();
         self.last_parts.push(part);

@@ -110,7 +110,7 @@ impl Decoder {
 
     /// Whether a line is the module's answer to what the host sent last.
     fn answers_host(&mut self, catalog: &Catalog, line: &framing::Line<'_>) -> bool {
-        let Some(newest) = self.open.back() else { return false };
+        let Some(newest) = self.open.last() else { return false };
         if newest.text == line.content {
             return true;
         }
@@ -128,7 +128,7 @@ impl Decoder {
             Role::Result => true,
             Role::Reply | Role::After | Role::Later => known
                 .owner
-                .is_some_and(|(command, _)| self.open.back().is_some_and(|newest| newest.has_command(command))),
+                .is_some_and(|(command, _)| self.open.last().is_some_and(|newest| newest.has_command(command))),
             Role::Boot => true,
             Role::Progress => known.rejects,
             Role::Urc => false,
