@@ -193,6 +193,16 @@ pub(crate) struct Field {
     pub(crate) param: Option<u32>,
     pub(crate) fixed: Option<Box<str>>,
     pub(crate) optional: bool,
+    /// Given with the field ahead, or not at all: `<b>` of `[,<a>,<b>]`.
+    pub(crate) joined: bool,
+}
+
+impl Shape {
+    /// How many fields there must be behind the first `given`, if those are to be there.
+    pub(crate) fn owed(&self, given: usize) -> usize {
+        let tail = self.fields.get(given.max(self.min)..).unwrap_or_default();
+        self.min.saturating_sub(given) + tail.iter().take_while(|field| field.joined).count()
+    }
 }
 
 /// The phase in which the host sends data.

@@ -145,6 +145,8 @@ pub(super) struct Field<'a> {
     pub(super) optional: bool,
     /// The comma ahead of it is always there, though it may be empty: `<a>,[<b>]`.
     pub(super) separated: bool,
+    /// It comes with the field ahead, or neither does: `<b>` of `[,<a>,<b>]`.
+    pub(super) joined: bool,
 }
 
 /// A row of fields; what stands behind a colon, an equals sign or a name.
@@ -185,6 +187,8 @@ enum Stands {
     Grouped,
     /// May be missing or empty.
     Optional,
+    /// As that, and together with what stands ahead of it in its brackets.
+    Joined,
 }
 
 fn expand<'n, 'a>(
@@ -209,7 +213,7 @@ fn expand<'n, 'a>(
     let tail = rest.iter().all(|node| matches!(node, Node::Optional(_)));
     if tail && starts_with_comma(inner) {
         for part in std::iter::once(first).chain(rest) {
-            flatten_optional(part, prefix);
+            flatten_optional(part, Stands::Optional, prefix);
         }
         expand(&[], prefix, out)?;
     } else {
@@ -249,10 +253,16 @@ fn starts_with_comma(nodes: &[Node<'_>]) -> bool {
     matches!(nodes.first(), Some(Node::Literal(text)) if text.trim_start().starts_with(','))
 }
 
-fn flatten_optional<'n, 'a>(node: &'n Node<'a>, out: &mut Flat<'n, 'a>) {
-    match node {
-        Node::Optional(inner) => inner.iter().for_each(|node| flatten_optional(node, out)),
-        other => out.push((other, Stands::Optional)),
+fn flatten_optional<'n, 'a>(node: &'n Node<'a>, stands: Stands, out: &mut Flat<'n, 'a>) {
+    let Node::Optional(inner) = node else {
+        out.push((node, stands));
+        return;
+    };
+    let mut ahead: Option<&Node<'a>> = None;
+    for node in inner {
+        let joined = matches!(ahead, Some(Node::Param { .. } | Node::List(_)));
+        flatten_optional(node, if joined { Stands::Joined } else { Stands::Optional }, out);
+        ahead = Some(node);
     }
 }
 
@@ -261,7 +271,7 @@ fn row<'n, 'a: 'n>(flat: impl IntoIterator<Item = (&'n Node<'a>, Stands)>) -> Re
     let mut field = Field::default();
     let mut open = false;
     for (node, stands) in flat {
-        let optional = stands == Stands::Optional;
+        let optional = matches!(stands, Stands::Optional | Stands::Joined);
         match *node {
             Node::Literal(text) => {
                 let mut parts = text.split(',');
@@ -271,6 +281,7 @@ fn row<'n, 'a: 'n>(flat: impl IntoIterator<Item = (&'n Node<'a>, Stands)>) -> Re
                     row.fields.push(std::mem::take(&mut field));
                     field.optional = optional;
                     field.separated = stands == Stands::Always;
+                    field.joined = stands == Stands::Joined;
                     push_literal(&mut field, part);
                     open = true;
                 }

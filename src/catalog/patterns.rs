@@ -144,6 +144,7 @@ pub(super) fn shape(row: Row<'_>, scope: &mut Scope<'_>, names: &[String]) -> Re
             suffix: field.suffix.as_bytes().into(),
             fixed: field.fixed.map(Into::into),
             optional: field.optional,
+            joined: field.joined,
             param,
         });
     }

@@ -211,6 +211,7 @@ impl Generator {
             Values::Edge if attempt < 10 => most,
             _ => rng.usize(least..=most),
         };
+        let count = (count + shape.owed(count)).min(most);
         let hints = hints(spec, syntax);
         for (at, field) in shape.fields.iter().enumerate() {
             let Some(param) = field.param.and_then(|at| self.catalog.spec_for(at, self.model)) else { continue };

@@ -190,7 +190,7 @@ impl Generator {
                     && known.holds(&self.catalog, given, when) == Some(false)
             });
             let extra = if shape.repeat || shape.rest { 0 } else { count.saturating_sub(shape.fields.len()) };
-            let missing = shape.min.saturating_sub(count);
+            let missing = shape.owed(count);
             self.misfits(shape, items) + usize::from(off.is_some()) + extra + missing >= 2
         })
     }
@@ -358,7 +358,7 @@ impl Generator {
         let others = spec.syntax.iter().flat_map(|syntax| syntax.shapes.iter().map(move |shape| (syntax, shape)));
         others.filter(|(_, shape)| !std::ptr::eq(*shape, own)).all(|(syntax, shape)| {
             let off = syntax.when.as_ref().is_some_and(|when| known.holds(&self.catalog, given, when) == Some(false));
-            let arity = count >= shape.min && (count <= shape.fields.len() || shape.repeat || shape.rest);
+            let arity = shape.owed(count) == 0 && (count <= shape.fields.len() || shape.repeat || shape.rest);
             !arity || off || self.misfits(shape, items) > 0
         })
     }

@@ -170,7 +170,7 @@ impl Bench<'_> {
                 break;
             }
         }
-        if spans.len() < shape.min {
+        if shape.owed(spans.len()) > 0 {
             refuse(MISFIT, Refusal::of(Rule::ParamMissing));
         }
         (bag, refused)

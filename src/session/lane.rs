@@ -299,6 +299,8 @@ pub(super) fn fill(
             Some(b',') => at = stop + 1,
             // A quote with something else behind it does not end its string.
             Some(_) => return None,
+            // Half of what comes together takes a closer look.
+            None if strict == Strictness::Host && shape.owed(position + 1) > 0 => return None,
             None => return Some(position + 1 >= shape.min),
         }
     }

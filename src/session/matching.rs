@@ -135,6 +135,10 @@ pub(crate) fn fit(
     let mut misfit = 0;
     if given < shape.min {
         misfit += ARITY * (shape.min - given) as Misfit;
+    } else if given < most {
+        if strict == Strictness::Host {
+            misfit += shape.owed(given) as Misfit;
+        }
     } else if given > most && !shape.repeat && !shape.rest {
         misfit += ARITY * (given - most) as Misfit;
     }

@@ -6,7 +6,7 @@ use super::matching::{self, Strictness};
 use super::module::{Framed, NAME_MAX};
 use super::notice::{LineFacts, Observer};
 use crate::Sender;
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Line, Role};
 use crate::syntax::fields;
 
 impl Decoder {
@@ -87,6 +87,7 @@ impl Decoder {
         let id = open.and_then(|at| self.open.get(at)).map(|exchange| exchange.id);
         // `+CREG: …` of a known command that is not open is its answer, come from nowhere.
         let response = open.is_some() || command.is_some();
+        let documented = command.filter(|_| delimited).and_then(|at| self.documented(catalog, at, shown));
         let kind = if response { EventKind::Response { name, params } } else { EventKind::Urc { name, params } };
         // Without a prefix it may be the answer to a command that was not recorded.
         let host_seen = self.hears_host() || prefixed && !response;
@@ -98,7 +99,7 @@ impl Decoder {
             id,
             kind,
             |mut facts| {
-                facts.line = Some(LineFacts { line: None, misfit: 0, host_seen });
+                facts.line = Some(LineFacts { line: documented, misfit: u32::from(documented.is_some()), host_seen });
                 facts.ending = framed.ending;
                 facts.cut |= cut;
                 facts
@@ -114,6 +115,15 @@ impl Decoder {
         if let Some(exchange) = worded.and_then(|at| self.open.get_mut(at)) {
             exchange.worded = true;
         }
+    }
+
+    /// The answer named `name` that the open command should have given in place of this line.
+    fn documented<'c>(&self, catalog: &'c Catalog, command: u32, name: &[u8]) -> Option<&'c Line> {
+        let own = |line: &&Line| {
+            line.owner.is_some_and(|(owner, form)| owner == command && self.is_open(owner, form).is_some())
+        };
+        let lines = catalog.line_index.find(name).iter().filter_map(|&at| catalog.lines.get(at as usize));
+        lines.filter(|line| line.role == Role::Reply).find(own)
     }
 
     /// The newest command, if no catalog knows it.

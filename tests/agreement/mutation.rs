@@ -17,7 +17,7 @@ use super::rig::Rig;
 const LINES: usize = 16;
 
 /// Sessions in which a bug must show, and in which nothing shows without it.
-const CASES: u32 = 30;
+const CASES: u32 = 60;
 
 /// The number of a dialect among the built-in ones.
 const SIMCOM: usize = 0;

@@ -28,7 +28,7 @@ const WORLD: &str = r#"
 "#;
 
 /// How long the host waits for what a command sets off, at most, in seconds of the module's clock.
-const PATIENCE: u64 = 200;
+const PATIENCE: u64 = 2000;
 
 /// What one command came to.
 #[derive(Debug)]

@@ -21,9 +21,11 @@ pub(super) fn check(
     let name = |at: usize| {
         shape.fields.get(at).and_then(|field| field.param).and_then(|at| catalog.param(at)).map_or("", |p| &*p.name)
     };
-    if given < shape.min {
-        let missing: Vec<String> = (given..shape.min).map(|at| format!("`{}`", name(at))).collect();
-        let message = format!("{} missing: {given} given, at least {} expected", missing.join(", "), shape.min);
+    let owed = shape.owed(given);
+    if owed > 0 {
+        let least = given + owed;
+        let missing: Vec<String> = (given..least).map(|at| format!("`{}`", name(at))).collect();
+        let message = format!("{} missing: {given} given, at least {least} expected", missing.join(", "));
         report(about.finding(Rule::ParamMissing, message).cite(about.cite(facts)).0);
     }
     let tail = shape.fields.get(shape.min..).unwrap_or_default();
