@@ -21,6 +21,9 @@ pub(super) struct Choice {
     pub(super) open: Option<usize>,
 }
 
+/// How good a choice is; see [`Choice::key`].
+pub(super) type Key = (u8, u8, std::cmp::Reverse<Misfit>, bool);
+
 impl Choice {
     /// The line is as its entry says.
     pub(super) fn is_fit(&self) -> bool {
@@ -32,7 +35,7 @@ impl Choice {
         self.rank > rank::NOBODY
     }
 
-    pub(super) fn key(&self, catalog: &Catalog, host_seen: bool) -> (u8, u8, std::cmp::Reverse<Misfit>, bool) {
+    pub(super) fn key(&self, catalog: &Catalog, host_seen: bool) -> Key {
         let manual = catalog.lines.get(self.line as usize).is_some_and(|line| line.profile.is_none());
         let fit = match self.misfit {
             // It fits, but nobody asked: who waits for such a line has it, though it is broken.

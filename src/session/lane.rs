@@ -3,7 +3,7 @@
 //! Never decides otherwise than the long way (`module`, `choose`): whatever it is not sure of it leaves to it. A law of
 //! the tests: with the short way barred, events and findings are the same.
 
-use super::choose::{CATCH_ALL, Choice, OUT_OF_RANGE};
+use super::choose::{CATCH_ALL, Choice, Key, OUT_OF_RANGE};
 use super::decoder::{Decoder, LINE_MAX};
 use super::event::{Form, Params, Read, Slot};
 use super::matching::{self, Strictness};
@@ -12,9 +12,6 @@ use super::notice::Observer;
 use super::state::Scope;
 use crate::catalog::{Catalog, Kind, Line, Pattern, Role, Shape, same};
 use crate::syntax::{framing, value};
-
-/// How good a choice is; see [`Choice::key`].
-type Key = (u8, u8, std::cmp::Reverse<u32>, bool);
 
 /// A line with its place in the event's bytes.
 pub(super) struct Whole<'a> {

@@ -82,15 +82,15 @@ impl Decoder {
                     if line.role == Role::Later {
                         return None;
                     }
-                    let fits = line.profile.is_none()
-                        && !line.catch_all
-                        && self.fits_some(catalog, line, &whole) == Some(true)
-                        && matching::in_range(catalog, bytes, &self.trial);
-                    if !fits {
+                    let fits = if line.catch_all { None } else { self.fits_some(catalog, line, &whole) };
+                    let perfect =
+                        fits == Some(true) && line.profile.is_none() && matching::in_range(catalog, bytes, &self.trial);
+                    if !perfect {
                         self.trial.clear();
                     }
                     let reading = self.reading(catalog, at, line, bytes, line.when.is_some() && delimited);
-                    readings.push(Reading { perfect: fits, plain: reading.plain && fits, ..reading });
+                    let (plain, unfit) = (reading.plain && perfect, fits == Some(false));
+                    readings.push(Reading { perfect, unfit, plain, ..reading });
                 }
                 Pick::Turn
             }
@@ -135,6 +135,7 @@ impl Decoder {
             when: Moment::default(),
             conditional,
             perfect: true,
+            unfit: false,
             plain,
             late: owner.is_some_and(|spec| !spec.after.is_empty()),
             slots: self.trial.as_slice().into(),

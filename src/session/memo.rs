@@ -190,6 +190,8 @@ pub(super) struct Reading {
     pub(super) conditional: bool,
     /// Wholly as documented, and no firmware's own: nothing fits better.
     pub(super) perfect: bool,
+    /// Not as documented, whatever the moment.
+    pub(super) unfit: bool,
     /// Nothing follows from it but its changes and what its role says.
     pub(super) plain: bool,
     /// The form that it answers may answer behind its result, too.

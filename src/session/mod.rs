@@ -20,9 +20,11 @@ mod module;
 mod notice;
 mod online;
 mod recall;
+mod recall_host;
 mod recover;
 mod result;
 mod state;
+mod turn;
 mod unknown;
 
 pub(crate) use decoder::Decoder;

@@ -6,15 +6,12 @@
 
 use std::ops::Range;
 
-use super::choose::{Choice, is_failure, rank};
+use super::choose::is_failure;
 use super::decoder::{Decoder, Of, Owner, PART, Phase};
 use super::event::{EventKind, Name, Params};
-use super::exchange::{Exchange, PartOf, SENT_MAX, Stage, TEXT_MAX};
-use super::memo::{
-    Class, Key, Known, KnownCommand, KnownHead, KnownLine, Memo, Pick, Reading, Texts, Verdict, Verdicts,
-};
-use super::notice::{CommandFacts, Facts, LineFacts, Notice, Observer};
-use super::state::Scope;
+use super::exchange::{Exchange, Stage};
+use super::memo::{Class, Key, Known, KnownHead, KnownLine, Memo, Pick, Reading, TEXT_MAX, Texts, Verdict, Verdicts};
+use super::notice::{Facts, LineFacts, Notice, Observer};
 use crate::catalog::{Catalog, Line, Role};
 use crate::session::Event;
 use crate::syntax::framing::Ending;
@@ -38,7 +35,8 @@ impl Starts {
 
 #[inline(always)]
 const fn bit(start: [u8; 4]) -> u64 {
-    1 << (u32::from_le_bytes(start).wrapping_mul(0x9E37_79B9) >> 26)
+    // Names are the same in any case.
+    1 << ((u32::from_le_bytes(start) | 0x2020_2020).wrapping_mul(0x9E37_79B9) >> 26)
 }
 
 /// Why it goes no further.
@@ -120,7 +118,7 @@ impl Decoder {
 
     /// Nothing is there now that would have to be dropped.
     #[inline(always)]
-    fn put_back(&mut self, memo: Box<Memo>) {
+    pub(super) fn put_back(&mut self, memo: Box<Memo>) {
         std::mem::forget(self.memo.replace(memo));
     }
 
@@ -173,6 +171,7 @@ impl Decoder {
                         done += used;
                         continue;
                     }
+                    None if !settle && self.is_begun(rest) => return (done, Stop::Waits),
                     None => {
                         let learnt = self.learn(catalog, texts, rest);
                         return (done, if learnt { Stop::Learnt } else { Stop::Unknown });
@@ -191,6 +190,16 @@ impl Decoder {
             done += used;
         }
         (done, Stop::Unknown)
+    }
+
+    /// A line that has no end yet, and is nothing that needs none.
+    fn is_begun(&self, rest: &[u8]) -> bool {
+        let Some(body) = lead(rest).and_then(|start| rest.get(start..)) else { return false };
+        (4..=TEXT_MAX).contains(&body.len())
+            && body.first() != Some(&b'>')
+            && self.below.is_none()
+            && !self.heads_of.may_be(body)
+            && memchr::memchr2(b'\r', b'\n', body).is_none()
     }
 
     /// The module may be repeating a command.
@@ -380,118 +389,6 @@ impl Decoder {
         }
     }
 
-    /// Whether the mode that a reading asks for may be on.
-    #[inline(always)]
-    fn is_on(&self, catalog: &Catalog, reading: &Reading, bytes: &[u8]) -> bool {
-        !reading.conditional || reading.when.is(self.state.version()) || self.turns_on(catalog, reading, bytes)
-    }
-
-    fn turns_on(&self, catalog: &Catalog, reading: &Reading, bytes: &[u8]) -> bool {
-        let params = Params { bytes, slots: &reading.slots, catalog };
-        let when = catalog.lines.get(reading.line as usize).and_then(|line| line.when.as_ref());
-        let off = when.is_some_and(|when| Scope { state: &self.state, params }.holds(&when.expr) == Some(false));
-        if !off {
-            reading.when.set(self.state.version());
-        }
-        !off
-    }
-
-    /// Whose a reading is now: see [`rank`](Decoder::rank).
-    #[inline(always)]
-    fn turn_of(&self, catalog: &Catalog, reading: &Reading, bytes: &[u8]) -> Option<Choice> {
-        let nobody = (rank::NOBODY, None, None);
-        let (rank, exchange, open) = match (reading.role, self.open.first()) {
-            (Role::Urc, _) => (rank::UNASKED, None, None),
-            (Role::Progress, None) if reading.plain => (rank::UNASKED, None, None),
-            (Role::Reply, None) => nobody,
-            (Role::Reply, Some(open)) if self.open.len() == 1 && open.plain && !reading.of_link => {
-                let own = open.parts.first().and_then(|part| Some((part.command?, part.form)));
-                match (own, reading.owner) {
-                    (Some(own), Some(owner)) if own == owner => (rank::OWNER_OPEN, Some(open.id), Some(0)),
-                    (Some(own), Some(owner)) if own.0 == owner.0 => (rank::COMMAND_OPEN, Some(open.id), Some(0)),
-                    (_, Some(_)) => nobody,
-                    _ => return None,
-                }
-            }
-            _ => {
-                let params = Params { bytes, slots: &reading.slots, catalog };
-                self.rank(catalog, catalog.lines.get(reading.line as usize)?, params)
-            }
-        };
-        Some(Choice { line: reading.line, misfit: 0, rank, exchange, open })
-    }
-
-    /// One of several readings: as before where the same command waits.
-    #[inline(always)]
-    fn pick<'k>(&self, catalog: &Catalog, known: &'k KnownLine, bytes: &[u8]) -> Option<(&'k Reading, Choice)> {
-        let waits = match self.open.as_slice() {
-            [] => Some((0, None)),
-            [open] if open.plain => match open.parts.as_slice() {
-                [PartOf { command: Some(command), form }] => {
-                    Some((1 + (u64::from(*command) << 3 | form.index() as u64), Some(open.id)))
-                }
-                _ => None,
-            },
-            _ => None,
-        };
-        let who = waits.map_or(u64::MAX, |(who, _)| who << 1 | u64::from(self.host_seen));
-        if let Some((at, rank, owned)) = known.turn.of(who) {
-            let reading = known.readings.get(at)?;
-            let exchange = waits.and_then(|(_, id)| id).filter(|_| owned);
-            return Some((reading, Choice { line: reading.line, misfit: 0, rank, exchange, open: owned.then_some(0) }));
-        }
-        self.pick_anew(catalog, known, who, bytes)
-    }
-
-    #[inline(never)]
-    fn pick_anew<'k>(
-        &self,
-        catalog: &Catalog,
-        known: &'k KnownLine,
-        who: u64,
-        bytes: &[u8],
-    ) -> Option<(&'k Reading, Choice)> {
-        let (at, choice) = match known.pick {
-            Pick::Best => self.best_of(catalog, &known.readings, bytes)?,
-            _ => self.whose_turn(catalog, &known.readings, bytes)?,
-        };
-        let owner = self.open.first().and_then(|open| open.parts.first()).map(|part| (part.command, part.form));
-        // More than the command decides where a link is closed by its number, and whose progress it is.
-        let fixed = known.readings.iter().all(|reading| match reading.role {
-            Role::Urc => true,
-            Role::Reply => !reading.of_link || owner != reading.owner.map(|(command, form)| (Some(command), form)),
-            _ => false,
-        });
-        if fixed {
-            known.turn.set(who, at, choice.rank, choice.open.is_some());
-        }
-        Some((known.readings.get(at)?, choice))
-    }
-
-    /// See [`one_of`](Decoder::one_of): the first one whose turn it is most, if nothing can be better.
-    fn whose_turn(&self, catalog: &Catalog, readings: &[Reading], bytes: &[u8]) -> Option<(usize, Choice)> {
-        let mut turn: Option<(usize, Choice)> = None;
-        for (at, reading) in readings.iter().enumerate() {
-            let choice = self.turn_of(catalog, reading, bytes)?;
-            if turn.is_none_or(|turn| choice.rank > turn.1.rank) {
-                turn = Some((at, choice));
-            }
-        }
-        turn.filter(|turn| readings.get(turn.0).is_some_and(|reading| reading.perfect) && turn.1.may_be_best())
-    }
-
-    /// See [`link_of`](Decoder::link_of): all fit.
-    fn best_of(&self, catalog: &Catalog, readings: &[Reading], bytes: &[u8]) -> Option<(usize, Choice)> {
-        let mut best: Option<(usize, Choice)> = None;
-        for (at, reading) in readings.iter().enumerate() {
-            let choice = self.turn_of(catalog, reading, bytes)?;
-            if best.is_none_or(|best| choice.key(catalog, self.host_seen) > best.1.key(catalog, self.host_seen)) {
-                best = Some((at, choice));
-            }
-        }
-        best
-    }
-
     /// `+IPD,0,5:`
     #[inline(always)]
     fn recall_head<O: Observer>(
@@ -644,201 +541,6 @@ impl Decoder {
             &Event { seq, from: Sender::Module, time, offset, bytes, exchange, kind, told: reading.told.id },
             &facts,
         );
-    }
-
-    /// Tells a command line from the memo, or data of the host that is all there; gives how many bytes are done.
-    pub(super) fn recall_command<O: Observer>(&mut self, catalog: &Catalog, rest: &[u8], obs: &mut O) -> usize {
-        if self.memo.is_none() || rest.is_empty() {
-            return 0;
-        }
-        let [host, module] = &self.sides;
-        if let Phase::Data(data) = &host.phase {
-            let (of, declared, left) = (data.of, data.declared, data.left);
-            return self.recall_sent(catalog, rest, of, declared, left, obs).unwrap_or_default();
-        }
-        if host.phase != Phase::Lines
-            || !rest.starts_with(b"AT")
-            || !self.open.is_empty()
-            || self.fresh
-            || !module.carry.is_empty()
-        {
-            return 0;
-        }
-        let Some(key) = Key::scan(rest, b'\r', Class::Command) else { return 0 };
-        if rest.get(key.len + 1) != Some(&b'\n') {
-            return 0;
-        }
-        let Some(mut memo) = self.memo.take() else { return 0 };
-        let used = match memo.texts.find(key, Class::Command, rest) {
-            Some(Known::Command(known)) => self.recall_known_command(catalog, known, rest, key.len, obs),
-            Some(_) => None,
-            None => self.new_command(catalog, &mut memo.texts, rest, key, obs),
-        };
-        memo.hits += u64::from(used.is_some());
-        self.put_back(memo);
-        used.unwrap_or_default()
-    }
-
-    /// A command line that is not kept yet.
-    #[inline(never)]
-    fn new_command<O: Observer>(
-        &mut self,
-        catalog: &Catalog,
-        texts: &mut Texts,
-        rest: &[u8],
-        key: Key,
-        obs: &mut O,
-    ) -> Option<usize> {
-        if !texts.wants(key, Class::Command, rest) {
-            return None;
-        }
-        let learnt = rest.get(..key.len).and_then(|text| self.learn_command(catalog, text));
-        let Some(known) = learnt else {
-            texts.keep(key, Class::Command, rest, Known::Other);
-            return None;
-        };
-        let used = self.recall_known_command(catalog, &known, rest, key.len, obs);
-        texts.keep(key, Class::Command, rest, Known::Command(Box::new(known)));
-        used
-    }
-
-    /// Data of the host that is all there, asked for by the one command that is open; see [`host_data`](Decoder::host_data).
-    fn recall_sent<O: Observer>(
-        &mut self,
-        catalog: &Catalog,
-        rest: &[u8],
-        of: Of,
-        declared: u64,
-        left: u64,
-        obs: &mut O,
-    ) -> Option<usize> {
-        let bytes = rest.get(..usize::try_from(left).ok()?)?;
-        let [host, _] = &mut self.sides;
-        let Owner::Command(Some(command)) = of.owner else { return None };
-        let exchange = self.open.first_mut().filter(|exchange| Some(exchange.id) == of.exchange && exchange.plain)?;
-        let ends = exchange.data_spec(catalog)?.data.as_ref()?.ends.is_some();
-        if ends || self.early.is_some() || declared > PART as u64 {
-            return None;
-        }
-        let name = Name::known(&catalog.commands.get(command as usize)?.name);
-        let room = SENT_MAX.saturating_sub(exchange.sent.len());
-        exchange.sent.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
-        exchange.stage = Stage::Sent;
-        let (seq, offset) = (self.seq, host.base);
-        self.seq += 1;
-        let time = host.time_at(offset);
-        host.base += left;
-        host.clear = 0;
-        host.phase = Phase::Lines;
-        exchange.ended = self.now.or_else(|| host.time_ahead(host.base - 1));
-        self.after_data = Some((of, declared));
-        let kind = EventKind::Payload { of: name, declared: Some(declared), part: None };
-        let (from, exchange) = (Sender::Host, of.exchange);
-        let facts = Facts {
-            catalog,
-            state: &self.state,
-            model: self.model,
-            command: None,
-            line: None,
-            ending: None,
-            cut: self.closing,
-            told: None,
-        };
-        obs.event(&Event { seq, from, time, offset, bytes, exchange, kind, told: 0 }, &facts);
-        if let Some(memo) = &mut self.memo {
-            memo.hits += 1;
-        }
-        Some(bytes.len())
-    }
-
-    /// See [`command_line`](Decoder::command_line) and [`command`](Decoder::command).
-    #[inline(always)]
-    fn recall_known_command<O: Observer>(
-        &mut self,
-        catalog: &Catalog,
-        known: &KnownCommand,
-        rest: &[u8],
-        len: usize,
-        obs: &mut O,
-    ) -> Option<usize> {
-        let bytes = rest.get(..len + 2)?;
-        let entry = catalog.commands.get(known.command as usize)?;
-        let spec = entry.form(known.form)?;
-        let params = Params { bytes, slots: &known.slots, catalog };
-        if let Some((syntax, _)) = known.choice
-            && !known.when.is(self.state.version())
-        {
-            let when = spec.syntax.get(syntax)?.when.as_ref();
-            let off = when.is_some_and(|when| Scope { state: &self.state, params }.holds(&when.expr) == Some(false));
-            // Of several that fit, another one may be meant.
-            let several = spec.syntax.len() > 1 || spec.syntax.iter().any(|syntax| syntax.shapes.len() > 1);
-            if off || several && !self.relate(spec, params) {
-                return None;
-            }
-            known.when.set(self.state.version());
-        }
-        let name = Name::known(match known.alias {
-            None => &entry.name,
-            Some(at) => entry.aliases.get(at)?,
-        });
-        self.host_seen = true;
-        self.refused = None;
-        self.after_data = None;
-        self.loose_end = None;
-        self.remains = None;
-        self.reopens = None;
-        self.doubt_module_data();
-        let mut exchange = self.new_exchange();
-        let id = exchange.id;
-        let seq = self.seq;
-        self.seq += 1;
-        let [side, _] = &mut self.sides;
-        let offset = side.base;
-        let time = side.time_at(offset);
-        side.base += bytes.len() as u64;
-        side.clear = 0;
-        exchange.seq = seq;
-        exchange.ended = if side.clock.is_still() { time } else { side.time_ahead(side.base - 1) };
-        exchange.text.extend_from_slice(bytes.get(..len.min(TEXT_MAX)).unwrap_or_default());
-        let part = Self::part_of(Some(known.command), known.form);
-        exchange.parts.push(part);
-        exchange.timeout = spec.timeout;
-        if known.sends {
-            exchange.declared = known.declared;
-            exchange.stage = Stage::Prompt(false);
-            exchange.data_part = Some(0);
-        }
-        exchange.first = known.first;
-        exchange.changes.extend_from_slice(&known.changes);
-        exchange.muted = self.quiet;
-        exchange.plain = known.plain;
-        self.newest = Some((known.command, known.form));
-        self.last_parts.clear();
-        self.last_parts.push(part);
-        let command = CommandFacts {
-            command: Some(known.command),
-            form: known.form,
-            spec: Some(spec),
-            choice: known.choice,
-            given: known.given,
-            args: known.args.clone(),
-        };
-        let facts = Facts {
-            catalog,
-            state: &self.state,
-            model: self.model,
-            command: Some(command),
-            line: None,
-            ending: Some(Ending::CrLf),
-            cut: self.closing,
-            told: Some(&known.told),
-        };
-        let kind = EventKind::Command { name, form: known.form, params };
-        let event =
-            Event { seq, from: Sender::Host, time, offset, bytes, exchange: Some(id), kind, told: known.told.id };
-        obs.event(&event, &facts);
-        self.open_exchange(exchange);
-        Some(bytes.len())
     }
 }
 
