@@ -1,6 +1,6 @@
 //! The tables at a catalog's head: models, profiles, code tables, state.
 
-use super::load::{Builder, boxed};
+use super::load::{Builder, Own, boxed};
 use super::model::*;
 use super::params;
 use super::source::{Source, Table};
@@ -96,6 +96,7 @@ impl Builder {
 
     pub(super) fn states(&mut self, src: &mut Source<'_>, root: &mut Table<'_>) {
         let Some(table) = root.table(src, "state") else { return };
+        let mut unless = Vec::new();
         for (name, at, item) in table.rest() {
             let Some(mut entry) = item.table(src, name) else { continue };
             let values = entry.table(src, "values");
@@ -110,10 +111,15 @@ impl Builder {
                 saved: entry.flag(src, "saved").unwrap_or(false),
                 indexed: entry.flag(src, "indexed").unwrap_or(false),
                 labels,
+                unless: None,
                 name: name.into(),
             };
+            if let Some(item) = entry.take("unless") {
+                let at = item.at;
+                unless.extend(item.text(src, "unless").map(|text| (name, at, text)));
+            }
             entry.take("note");
-            entry.finish(src, "title, default, saved, indexed, values, note");
+            entry.finish(src, "title, default, unless, saved, indexed, values, note");
             if self.catalog.states.len() >= 1000 {
                 src.mistake(at, "more than 1000 state keys");
                 return;
@@ -121,6 +127,13 @@ impl Builder {
             match self.catalog.states.iter_mut().find(|old| old.name == state.name) {
                 Some(old) => *old = state,
                 None => self.catalog.states.push(state),
+            }
+        }
+        // They speak of states, so all of these must be there.
+        for (name, at, text) in unless {
+            let condition = self.condition_text(src, at, text, &Own::new());
+            if let Some(state) = self.catalog.states.iter_mut().find(|state| &*state.name == name) {
+                state.unless = condition;
             }
         }
     }

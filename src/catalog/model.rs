@@ -150,6 +150,25 @@ pub struct FormSpec {
     pub(crate) free: bool,
 }
 
+impl FormSpec {
+    /// What success does where the parameters are those of an alternative (its position in `syntax`): an effect that takes its value from a
+    /// parameter that it does not have is another alternative's.
+    pub(crate) fn effects_of<'s>(
+        &'s self,
+        catalog: &Catalog,
+        syntax: Option<usize>,
+    ) -> impl Iterator<Item = &'s Effect> {
+        let syntax = syntax.and_then(|at| self.syntax.get(at));
+        self.sets.iter().filter(move |effect| match (&effect.value, syntax) {
+            (Some(Term::Param(name)), Some(syntax)) => {
+                let fields = syntax.shapes.iter().flat_map(|shape| &shape.fields);
+                fields.filter_map(|field| catalog.param(field.param?)).any(|spec| spec.name_id == *name)
+            }
+            _ => true,
+        })
+    }
+}
+
 /// A condition with its text.
 #[derive(Clone, Debug)]
 pub struct Condition {
@@ -371,6 +390,8 @@ pub struct StateSpec {
     pub title: Box<str>,
     /// Its value after reset; `None` where the manual does not say.
     pub default: Option<StateValue>,
+    /// Where this holds of what is kept in flash, its value after reset is not known.
+    pub unless: Option<Condition>,
     /// Kept in flash.
     pub saved: bool,
     /// One value per link.

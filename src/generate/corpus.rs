@@ -68,7 +68,7 @@ impl Generator {
                     && let Some(line) = self.catalog.lines.get(at as usize)
                 {
                     let bag = self.line_values(at, &Bag::new(), Values::Edge, writer.rng());
-                    if let Some(bag) = bag {
+                    if let Some(bag) = bag.filter(|bag| writer.may_say(at, bag)) {
                         writer.line(at, &bag);
                         reaches.insert(format!("urc {}", line.text));
                         names.push(line.name.to_string());

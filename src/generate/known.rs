@@ -35,12 +35,25 @@ impl Known {
                 self.set((key, index), spec.default.clone());
             }
         }
+        for (key, spec) in (0..).zip(&catalog.states) {
+            if spec.unless.as_ref().is_some_and(|unless| self.holds(catalog, &Bag::new(), unless) == Some(true)) {
+                (0..INDEXES).for_each(|index| self.set((key, index), None));
+            }
+        }
     }
 
     /// The value of a key of the catalog, of one index where it has several; `None`: unknown.
     pub fn value(&self, catalog: &Catalog, key: &str, index: u8) -> Option<&StateValue> {
         let at = catalog.states.iter().position(|spec| *spec.name == *key)?;
         self.values.get(&(u16::try_from(at).ok()?, index))
+    }
+
+    /// Notes the value of a key of the catalog.
+    pub fn note(&mut self, catalog: &Catalog, key: &str, index: u8, value: StateValue) {
+        let at = catalog.states.iter().position(|spec| *spec.name == *key);
+        if let Some(key) = at.and_then(|at| u16::try_from(at).ok()) {
+            self.set((key, index), Some(value));
+        }
     }
 
     pub(crate) fn get(&self, place: (u16, u8)) -> Option<&StateValue> {
@@ -55,7 +68,7 @@ impl Known {
     }
 
     /// What success does, as the catalog says.
-    pub(crate) fn apply(&mut self, catalog: &Catalog, effects: &[Effect], given: &Bag) {
+    pub(crate) fn apply<'e>(&mut self, catalog: &Catalog, effects: impl IntoIterator<Item = &'e Effect>, given: &Bag) {
         let mut changes: Vec<((u16, u8), Option<StateValue>)> = Vec::new();
         for effect in effects {
             let scope = Scope { known: self, catalog, given };

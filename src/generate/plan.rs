@@ -108,6 +108,12 @@ impl Generator {
         }
     }
 
+    /// Whether nothing that a target needs of the state is known not to hold; what hangs on parameters that are not given is not known.
+    pub fn may_run(&self, target: Target, given: &Bag, known: &Known) -> bool {
+        let conditions = self.conditions(target);
+        conditions.into_iter().all(|condition| known.holds(&self.catalog, given, condition) != Some(false))
+    }
+
     /// What must hold for a command to be taken.
     pub(crate) fn conditions(&self, target: Target) -> Vec<&Condition> {
         let Some((entry, spec)) = self.spec(target) else { return Vec::new() };
@@ -338,7 +344,8 @@ impl Generator {
     /// What success of a command does to the state.
     pub fn succeed(&self, invocation: &Invocation, known: &mut Known) {
         let Some((_, spec)) = self.spec(invocation.target) else { return };
-        known.apply(&self.catalog, &spec.sets, &invocation.given);
+        let syntax = invocation.target.shape.map(|(syntax, _)| syntax);
+        known.apply(&self.catalog, spec.effects_of(&self.catalog, syntax), &invocation.given);
         if spec.restarts {
             known.reset(&self.catalog, false);
         }

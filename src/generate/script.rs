@@ -237,6 +237,10 @@ impl Generator {
         out.extend(reply.iter().skip(1).map(|at| Answer { reply: Some(*at), ..usual.clone() }));
         out.extend(after.iter().map(|at| Answer { after: Some(*at), reply: None, ..usual.clone() }));
         out.extend(later.iter().skip(1).map(|at| Answer { later: Some(*at), ..usual.clone() }));
+        // Without a result there is no failure either.
+        if spec.replies_only {
+            return out;
+        }
         let failed = Answer::default();
         let behind = spec.data.as_ref().map_or(0, |data| data.then.len());
         out.extend((1..behind.max(1)).map(|result| Answer { result, ..failed.clone() }));

@@ -45,6 +45,8 @@ impl Generator {
             if rng.u8(0..3) == 0
                 && let Some(at) = rng.choice(&urcs)
                 && let Some(bag) = self.line_values(*at, &Bag::new(), Values::Any, rng)
+                // Which of the shapes of `+IPD` a module prints is a matter of its state.
+                && writer.may_say(*at, &bag)
             {
                 writer.line(*at, &bag);
             }

@@ -6,10 +6,10 @@ use super::exchange::{Exchange, Stage, TEXT_MAX};
 use super::lane::fill;
 use super::matching::{self, NO_FIT, Strictness};
 use super::notice::{CommandFacts, Notice, Observer};
-use super::state::Scope;
+use super::state::{Change, Scope};
 use super::unknown::is_noise;
 use crate::Sender;
-use crate::catalog::{Catalog, FormSpec, Sends, same};
+use crate::catalog::{Catalog, Condition, FormSpec, Sends, same};
 use crate::syntax::{command, fields, framing};
 
 impl Decoder {
@@ -310,15 +310,33 @@ impl Decoder {
             }
         }
         exchange.first = exchange.first.or_else(|| first_number(params));
+        let form = exchange.parts.last().map_or(Form::Execute, |part| part.form);
+        self.effects(catalog, spec, form, choice, params, &mut exchange.changes);
+    }
+
+    /// What success of a command will make of the state.
+    pub(super) fn effects(
+        &self,
+        catalog: &Catalog,
+        spec: &FormSpec,
+        form: Form,
+        choice: Option<(usize, usize)>,
+        params: Params<'_>,
+        out: &mut Vec<Change>,
+    ) {
         // What a read form makes known stands in its answer.
-        if exchange.parts.last().is_none_or(|part| part.form != Form::Read) {
-            self.state.changes(&spec.sets, params, &mut exchange.changes);
+        if form != Form::Read {
+            self.state.changes(spec.effects_of(catalog, choice.map(|(syntax, _)| syntax)), params, out);
         }
         let when = choice.and_then(|(number, _)| spec.syntax.get(number)).and_then(|syntax| syntax.when.as_ref());
         if let Some(when) = when {
             let mut facts = Vec::new();
             when.expr.facts(&mut facts);
-            self.state.facts(&facts, params, &mut exchange.changes);
+            self.state.facts(&facts, params, out);
+        }
+        let may_be = |when: &Condition| Scope { state: &self.state, params }.holds(&when.expr) != Some(false);
+        if spec.restarts && spec.restarts_when.as_ref().is_none_or(may_be) {
+            self.state.loses(catalog, out);
         }
     }
 

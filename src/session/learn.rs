@@ -8,7 +8,7 @@ use std::ops::Range;
 use super::commands::first_number;
 use super::counted::count_of;
 use super::decoder::Decoder;
-use super::event::{Form, Params, Read, Slot, Value};
+use super::event::{Params, Read, Slot, Value};
 use super::exchange::{is_plain, spec_of};
 use super::lane::{Whole, fill};
 use super::matching::{self, Strictness};
@@ -235,16 +235,7 @@ impl Decoder {
             }
         }
         let mut changes = Vec::new();
-        // What a read form makes known stands in its answer.
-        if form != Form::Read {
-            self.state.changes(&spec.sets, params, &mut changes);
-        }
-        let when = choice.and_then(|(number, _)| spec.syntax.get(number)).and_then(|syntax| syntax.when.as_ref());
-        if let Some(when) = when {
-            let mut facts = Vec::new();
-            when.expr.facts(&mut facts);
-            self.state.facts(&facts, params, &mut changes);
-        }
+        self.effects(catalog, spec, form, choice, params, &mut changes);
         Some(KnownCommand {
             command,
             form,

@@ -128,6 +128,20 @@ impl State {
                 *facts = [Fact::of(spec.default.as_ref()); INDEXES];
             }
         }
+        for (key, unless) in (0..).zip(&catalog.states).filter_map(|(key, spec)| Some((key, spec.unless.as_ref()?))) {
+            let params = Params { bytes: &[], slots: &[], catalog };
+            if (Scope { state: self, params }).holds(&unless.expr) == Some(true)
+                && let Some(facts) = self.facts.get_mut::<usize>(key)
+            {
+                *facts = [Fact::Unknown; INDEXES];
+            }
+        }
+    }
+
+    /// What a restart that was asked for does to the state before the module says that it is back: what is not kept in flash is unknown.
+    pub(crate) fn loses(&self, catalog: &Catalog, out: &mut Vec<Change>) {
+        let lost = (0..).zip(&catalog.states).filter(|(_, spec)| !spec.saved);
+        out.extend(lost.map(|(key, _)| Change { key, index: None, to: To::Fact(Fact::Unknown) }));
     }
 
     fn get(&self, key: u16, index: usize) -> Fact {
@@ -169,7 +183,12 @@ impl State {
     }
 
     /// Works out what effects would do, with the parameters at hand.
-    pub(crate) fn changes(&self, effects: &[Effect], params: Params<'_>, out: &mut Vec<Change>) {
+    pub(crate) fn changes<'e>(
+        &self,
+        effects: impl IntoIterator<Item = &'e Effect>,
+        params: Params<'_>,
+        out: &mut Vec<Change>,
+    ) {
         let scope = Scope { state: self, params };
         for effect in effects {
             let to = match &effect.value {

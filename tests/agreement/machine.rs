@@ -1,10 +1,12 @@
 //! State-machine models: a reference of each dialect (what its catalog says of state) makes up sessions of valid commands, violations,
 //! data phases, unsolicited lines and resets, on a wire that is cut anyhow; module and decoder must agree on each of them.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::sync::Arc;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use atscope::catalog::{Catalog, StateValue};
 use atscope::check::Rule;
 use atscope::generate::{Bag, Generator, Invocation, Known, Step, Target, Values, Violation};
 use atscope::module::Said;
@@ -16,8 +18,27 @@ use proptest_state_machine::{ReferenceStateMachine, StateMachineTest};
 use super::common;
 use super::rig::Rig;
 
-pub static GENERATORS: LazyLock<Vec<Generator>> =
-    LazyLock::new(|| common::catalogs().iter().map(|catalog| super::module::generator(catalog, None)).collect());
+/// Of each dialect: first what the manual describes, then each firmware generation, then each product, and each product with each generation.
+static GENERATORS: LazyLock<Vec<Vec<Generator>>> = LazyLock::new(|| {
+    let of = |catalog: &Arc<Catalog>| {
+        let told = catalog.profiles.iter().filter(|profile| !profile.tells.is_empty());
+        let profiles: Vec<Option<&str>> = std::iter::once(None).chain(told.map(|own| Some(&*own.name))).collect();
+        let models = std::iter::once(None).chain(catalog.models.iter().map(|own| Some(&*own.name)));
+        let pairs = models.flat_map(|model| profiles.iter().map(move |profile| (model, *profile)));
+        // NonOS firmware runs on the ESP8266 alone.
+        let is_one = |pair: &(Option<&str>, Option<&str>)| {
+            pair.1.is_none_or(|profile| !profile.starts_with("nonos")) || pair.0 == Some("esp8266")
+        };
+        let pairs = pairs.filter(is_one);
+        pairs.map(|(model, profile)| super::module::generator(catalog, model, profile)).collect()
+    };
+    common::catalogs().iter().map(of).collect()
+});
+
+/// The generator of a dialect that writes after the manual alone.
+pub fn plain(at: usize) -> &'static Generator {
+    &GENERATORS[at][0]
+}
 
 /// Turns that were held against the laws, and those among them in which the module was where the reference is.
 static TURNS: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
@@ -25,6 +46,8 @@ static TURNS: [AtomicUsize; 2] = [const { AtomicUsize::new(0) }; 2];
 thread_local! {
     /// The start of the commands that half of the moves are about; empty: no command is more likely than another.
     pub static FOCUS: RefCell<&'static str> = const { RefCell::new("") };
+    /// The manual's module alone: no product, no firmware generation.
+    pub static PLAIN: Cell<bool> = const { Cell::new(false) };
 }
 
 /// One step of a session.
@@ -63,6 +86,21 @@ pub struct Reference {
     pub known: Known,
     pub cut: usize,
     pub seed: u64,
+    /// Which product with which firmware, by its number among those of the dialect.
+    which: usize,
+    dialect: usize,
+}
+
+impl Reference {
+    /// What writes for this module.
+    pub fn generator(&self) -> &'static Generator {
+        &GENERATORS[self.dialect][self.which]
+    }
+
+    /// The module, the wire and the decoder.
+    pub fn rig(&self) -> Rig {
+        Rig::new(self.generator(), self.seed, self.cut)
+    }
 }
 
 /// The model of one dialect, by its number among the built-in ones.
@@ -117,19 +155,22 @@ impl<const AT: usize> ReferenceStateMachine for Model<AT> {
     type Transition = Move;
 
     fn init_state() -> BoxedStrategy<Reference> {
-        let known = Known::boot(GENERATORS[AT].catalog());
-        (prop_oneof![Just(1 << 16), Just(1), Just(2), Just(7)], any::<u64>())
-            .prop_map(move |(cut, seed)| Reference { known: known.clone(), cut, seed })
+        let known = Known::boot(plain(AT).catalog());
+        let last = if PLAIN.get() { 0 } else { GENERATORS[AT].len() - 1 };
+        // Half of the sessions are with the manual's module.
+        let which = prop_oneof![Just(0), 0..=last];
+        (prop_oneof![Just(1 << 16), Just(1), Just(2), Just(7)], any::<u64>(), which)
+            .prop_map(move |(cut, seed, which)| Reference { known: known.clone(), cut, seed, which, dialect: AT })
             .boxed()
     }
 
     fn transitions(state: &Reference) -> BoxedStrategy<Move> {
-        let known = state.known.clone();
-        (0..100_u8, any::<u64>()).prop_map(move |(kind, seed)| make(&GENERATORS[AT], &known, kind, seed)).boxed()
+        let (known, generator) = (state.known.clone(), state.generator());
+        (0..100_u8, any::<u64>()).prop_map(move |(kind, seed)| make(generator, &known, kind, seed)).boxed()
     }
 
     fn apply(mut state: Reference, transition: &Move) -> Reference {
-        let generator = &GENERATORS[AT];
+        let generator = state.generator();
         match transition {
             Move::Command(plan, invocation, _) => {
                 generator.follow(plan, &mut state.known);
@@ -145,22 +186,39 @@ impl<const AT: usize> ReferenceStateMachine for Model<AT> {
 
 /// Applies a move; what law it breaks, if it does.
 pub fn perform(rig: &mut Rig, generator: &Generator, step: &Move) -> Result<(), String> {
+    // Nobody answers while it sleeps (`AT+GSLP`), or scans for years: its host wakes it.
+    if !rig.module.is_up() || rig.module.is_busy() {
+        rig.reset();
+    }
+    // A command that was meant to be refused was taken, for the module was elsewhere: it gets its data.
+    if let Some(due) = rig.module.data_due().filter(|due| *due < 1 << 20) {
+        rig.give(&vec![b'd'; due]);
+    }
+    // `AT+SAVETRANSLINK` brought it there.
+    if rig.module.state("passthrough", 0) == Some(&StateValue::Int(1)) {
+        rig.leave(b"");
+    }
     match step {
         Move::Command(plan, invocation, goal) => {
             rig.steps(generator, plan)?;
-            let ready = rig.is_as(goal);
+            // What the reference does not know may be anything.
+            let ready = rig.is_as(goal) && generator.may_run(invocation.target, &invocation.given, &rig.own_state());
             let turn = rig.command(generator, invocation);
             rig.judge(&turn, Some((generator, invocation)))?;
             TURNS[0].fetch_add(1, Ordering::Relaxed);
             TURNS[1].fetch_add(usize::from(ready), Ordering::Relaxed);
+            // `A/` is refused as what it repeats was.
             match turn.refused {
-                Some(rule) if ready => Err(format!("the module refused a valid command: {}", rule.name())),
+                Some(rule) if ready && invocation.line != b"A/" => {
+                    Err(format!("the module refused a valid command: {}", rule.name()))
+                }
                 _ => Ok(()),
             }
         }
         Move::Violation(violation, goal) => {
             rig.steps(generator, &violation.plan)?;
-            let ready = rig.is_as(goal);
+            let may = generator.may_run(violation.target, &Bag::new(), &rig.own_state());
+            let ready = rig.is_as(goal) && (may || violation.rule == Rule::WrongState);
             let turn = rig.turn(&violation.line, None);
             rig.judge(&turn, None)?;
             TURNS[0].fetch_add(1, Ordering::Relaxed);
@@ -211,14 +269,14 @@ impl<const AT: usize> StateMachineTest for Model<AT> {
     type Reference = Self;
 
     fn init_test(state: &Reference) -> Rig {
-        Rig::new(&GENERATORS[AT], state.seed, state.cut)
+        state.rig()
     }
 
-    fn apply(mut rig: Rig, _: &Reference, step: Move) -> Rig {
+    fn apply(mut rig: Rig, state: &Reference, step: Move) -> Rig {
         if rig.blind {
             return rig;
         }
-        if let Err(why) = perform(&mut rig, &GENERATORS[AT], &step) {
+        if let Err(why) = perform(&mut rig, state.generator(), &step) {
             panic!("{why}\n{}", rig.transcript());
         }
         rig
@@ -234,7 +292,7 @@ pub fn run<const AT: usize>(cases: u32, length: usize, init: impl Fn(&Reference)
     let mut runner = TestRunner::new_with_rng(config, rng);
     let strategy = Model::<AT>::sequential_strategy(1..length);
     let outcome = runner.run(&strategy, |(state, moves, seen)| {
-        let mut rig = init(&state);
+        let (mut rig, generator) = (init(&state), state.generator());
         for step in &moves {
             if let Some(seen) = &seen {
                 seen.fetch_add(1, Ordering::SeqCst);
@@ -242,7 +300,7 @@ pub fn run<const AT: usize>(cases: u32, length: usize, init: impl Fn(&Reference)
             if rig.blind {
                 break;
             }
-            if let Err(why) = perform(&mut rig, &GENERATORS[AT], step) {
+            if let Err(why) = perform(&mut rig, generator, step) {
                 return Err(TestCaseError::fail(format!("{why}\n{}", rig.transcript())));
             }
         }
@@ -250,7 +308,7 @@ pub fn run<const AT: usize>(cases: u32, length: usize, init: impl Fn(&Reference)
     });
     match outcome {
         Ok(()) => Ok(()),
-        Err(TestError::Fail(why, _)) => Err(why.message().to_owned()),
+        Err(TestError::Fail(why, (_, moves, _))) => Err(format!("{}moves: {moves:?}\n", why.message())),
         Err(TestError::Abort(why)) => panic!("{}", why.message()),
     }
 }
@@ -260,13 +318,12 @@ macro_rules! models {
         $(
             #[test]
             fn $name() {
-                let generator = &GENERATORS[$at];
                 let cases = u32::try_from(common::number("ATSCOPE_MODEL_CASES", 6)).unwrap();
-                let outcome = run::<$at>(cases, 12, |state| Rig::new(generator, state.seed, state.cut));
+                let outcome = run::<$at>(cases, 12, Reference::rig);
                 let [turns, ready] = [0, 1].map(|at| TURNS[at].load(Ordering::Relaxed));
-                println!("{}: {turns} turns so far, {ready} of them where the reference is", generator.catalog().name);
+                println!("{}: {turns} turns so far, {ready} of them where the reference is", plain($at).catalog().name);
                 if let Err(why) = outcome {
-                    panic!("{}: {why}", generator.catalog().name);
+                    panic!("{}: {why}", plain($at).catalog().name);
                 }
             }
         )+

@@ -11,8 +11,12 @@ use super::coverage::Coverage;
 use super::rig::{DEVICE, Rig};
 
 /// For the default scenario's world.
-pub fn generator(catalog: &std::sync::Arc<atscope::catalog::Catalog>, profile: Option<&str>) -> Generator {
-    Generator::with(catalog.clone(), None, profile)
+pub fn generator(
+    catalog: &std::sync::Arc<atscope::catalog::Catalog>,
+    model: Option<&str>,
+    profile: Option<&str>,
+) -> Generator {
+    Generator::with(catalog.clone(), model, profile)
         .unwrap()
         .preferring("ssid", "atscope")
         .preferring("pwd", "")
@@ -45,7 +49,7 @@ fn beginnings(generator: &Generator, rng: &mut Rng) -> Vec<Vec<Step>> {
 fn the_module_takes_what_is_valid_and_the_decoder_reads_its_answers() {
     let mut complaints = Complaints::default();
     for catalog in common::catalogs() {
-        let generator = generator(&catalog, None);
+        let generator = generator(&catalog, None, None);
         let mut rng = Rng::with_seed(common::seed());
         let mut coverage = Coverage::default();
         let (mut reached, mut compared, mut unreached) = (0, 0, BTreeSet::new());
@@ -94,7 +98,7 @@ fn the_module_takes_what_is_valid_and_the_decoder_reads_its_answers() {
 fn the_module_refuses_each_violation_by_its_rule() {
     let mut complaints = Complaints::default();
     for catalog in common::catalogs() {
-        let generator = generator(&catalog, None);
+        let generator = generator(&catalog, None, None);
         let mut rng = Rng::with_seed(common::seed());
         let mut violations = generator.strangers();
         violations.extend(generator.unsupported(&mut rng));

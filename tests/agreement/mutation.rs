@@ -10,11 +10,11 @@ use atscope::Sender;
 use atscope::catalog::{self, Catalog};
 use atscope::module::Said;
 
-use super::machine::{self, Bend, GENERATORS};
+use super::machine::{self, Bend};
 use super::rig::Rig;
 
 /// Lines of the smallest transcript in which a planted bug may be found.
-const LINES: usize = 16;
+const LINES: usize = 18;
 
 /// Sessions in which a bug must show, and in which nothing shows without it.
 const CASES: u32 = 60;
@@ -32,7 +32,8 @@ fn changed(name: &str, from: &str, to: &str) -> Arc<Catalog> {
 
 /// Runs the models until the bug is found, and looks at the smallest session.
 fn found<const AT: usize>(what: &str, init: impl Fn(&machine::Reference) -> Rig) {
-    let sound = machine::run::<AT>(CASES, 8, |state| Rig::new(&GENERATORS[AT], state.seed, state.cut));
+    machine::PLAIN.set(true);
+    let sound = machine::run::<AT>(CASES, 8, machine::Reference::rig);
     assert!(sound.is_ok(), "without the bug: {}", sound.unwrap_err());
     let why = machine::run::<AT>(CASES, 8, init).expect_err(what);
     let lines = why.lines().filter(|line| line.starts_with('@')).count();
@@ -43,7 +44,7 @@ fn found<const AT: usize>(what: &str, init: impl Fn(&machine::Reference) -> Rig)
 /// The decoder reads by a catalog with a bug, the module by a sound one, or the other way round.
 fn catalog_bug<const AT: usize>(focus: &'static str, what: &str, from: &str, to: &str, in_module: bool) {
     machine::FOCUS.set(focus);
-    let sound = GENERATORS[AT].catalog().clone();
+    let sound = machine::plain(AT).catalog().clone();
     let bad = changed(&sound.name, from, to);
     found::<AT>(what, |state| match in_module {
         true => Rig::of(&bad, &sound, None, None, state.seed, state.cut),
@@ -53,7 +54,7 @@ fn catalog_bug<const AT: usize>(focus: &'static str, what: &str, from: &str, to:
 
 fn module_bug<const AT: usize>(what: &str, bend: Bend) {
     found::<AT>(what, |state| {
-        let mut rig = Rig::new(&GENERATORS[AT], state.seed, state.cut);
+        let mut rig = state.rig();
         rig.bend = Some(bend);
         rig
     });
@@ -61,7 +62,7 @@ fn module_bug<const AT: usize>(what: &str, bend: Bend) {
 
 fn decoder_bug<const AT: usize>(what: &str, bend: fn(Sender, &mut Vec<u8>)) {
     found::<AT>(what, |state| {
-        let mut rig = Rig::new(&GENERATORS[AT], state.seed, state.cut);
+        let mut rig = state.rig();
         rig.misheard = Some(bend);
         rig
     });

@@ -58,6 +58,8 @@ impl Turn {
 /// See the module's head.
 pub struct Rig {
     pub catalog: Arc<Catalog>,
+    model: Option<String>,
+    profile: Option<String>,
     pub module: Module,
     pub analyzer: Analyzer,
     pub record: Record,
@@ -100,6 +102,8 @@ impl Rig {
         let (record, now) = (Record::default(), Time::from_millis(1));
         Self {
             catalog: catalog.clone(),
+            model: model.map(str::to_owned),
+            profile: profile.map(str::to_owned),
             module,
             analyzer,
             record,
@@ -169,6 +173,12 @@ impl Rig {
         self.listen(20_000);
     }
 
+    /// The host sends bytes, and waits until the module has nothing more to say.
+    pub fn give(&mut self, bytes: &[u8]) {
+        self.host(bytes);
+        self.listen(PATIENCE * 1000);
+    }
+
     /// Lets time pass.
     pub fn pass(&mut self, millis: u64) {
         self.listen(millis);
@@ -205,7 +215,7 @@ impl Rig {
     }
 
     /// Data of a connection, and the way out of it.
-    fn leave(&mut self, data: &[u8]) {
+    pub fn leave(&mut self, data: &[u8]) {
         self.pass(1100);
         if !data.is_empty() {
             self.host(data);
@@ -254,14 +264,31 @@ impl Rig {
         let refused: Vec<Rule> = turn.refused.into_iter().collect();
         // A command may break another rule and be out of place, too: the module names one.
         let state = refused.contains(&Rule::WrongState);
-        let told = |rule: &Rule| refused.contains(rule) || state || *rule == Rule::WrongState && !refused.is_empty();
+        // In a state where another alternative of its parameters is due, there are two ways to say what is wrong with them.
+        let of_params = |rule: &Rule| rule.name().starts_with("param-");
+        let params = refused.iter().any(of_params);
+        let told = |rule: &Rule| {
+            refused.contains(rule)
+                || state
+                || *rule == Rule::WrongState && !refused.is_empty()
+                || params && of_params(rule)
+        };
         if let Some(rule) = rules.iter().find(|rule| !told(rule)) {
-            return Err(format!("{} was drawn, the module refused with {refused:?}", rule.name()));
+            let what = turn.findings.iter().find(|finding| finding.rule == *rule).map(|finding| &*finding.message);
+            let what = what.unwrap_or_default();
+            return Err(format!("{} was drawn ({what}), the module refused with {refused:?}", rule.name()));
         }
-        if let Some(rule) = refused.iter().find(|rule| !rules.contains(rule) && **rule != Rule::WrongState) {
+        // What `A/` repeats was judged when it was given.
+        let repeats = turn.events.iter().any(|event| event.kind == "command" && event.name == "A/");
+        if let Some(rule) = refused.iter().filter(|_| !repeats).find(|rule| {
+            !rules.contains(rule) && **rule != Rule::WrongState && !(of_params(rule) && rules.iter().any(of_params))
+        }) {
             return Err(format!("the module refused with {}, nothing of it was drawn", rule.name()));
         }
-        if let Some(noise) = turn.events.iter().find(|event| event.kind == "noise") {
+        // A ROM's banner at its own speed is noise; the firmware's follows.
+        let booted = turn.events.iter().rposition(|event| event.kind == "boot").unwrap_or_default();
+        let heard = turn.events.get(booted..).unwrap_or_default();
+        if let Some(noise) = heard.iter().find(|event| event.kind == "noise") {
             return Err(format!("noise: {}", noise.text));
         }
         // A result that is a number is read once the next command shows that it is complete.
@@ -287,7 +314,9 @@ impl Rig {
         let quiet = self.wire.iter().any(|(_, from, bytes)| *from == Sender::Host && bytes.starts_with(b"ATQ1"));
         // A result that is a number ends in CR alone: the next byte shows that nothing else belongs to it.
         let numbers = self.module.state("verbose", 0) == Some(&StateValue::Int(0));
-        if turn.finals().is_empty() && !silent && !quiet && !numbers {
+        // A scan may last as long as the host wanted it to.
+        let busy = self.module.is_busy();
+        if turn.finals().is_empty() && !silent && !quiet && !numbers && !busy {
             return Err("it has no final result".to_owned());
         }
         self.compare_state()
@@ -305,6 +334,19 @@ impl Rig {
                 })
             })
         })
+    }
+
+    /// What the module's state is.
+    pub fn own_state(&self) -> atscope::generate::Known {
+        let mut known = atscope::generate::Known::default();
+        for spec in &self.catalog.states {
+            for index in 0..if spec.indexed { 8 } else { 1 } {
+                if let Some(value) = self.module.state(&spec.name, index.into()) {
+                    known.note(&self.catalog, &spec.name, index, value.clone());
+                }
+            }
+        }
+        known
     }
 
     /// What the decoder knows of the state is what the module's is.
@@ -330,7 +372,11 @@ impl Rig {
 
     /// The wire as a transcript.
     pub fn transcript(&self) -> String {
-        let mut out = format!("# dialect: {}\n# start: boot\n", self.catalog.name);
+        let mut out = format!("# dialect: {}\n", self.catalog.name);
+        for (key, value) in [("model", &self.model), ("profile", &self.profile)] {
+            value.iter().for_each(|value| out.push_str(&format!("# {key}: {value}\n")));
+        }
+        out.push_str("# start: boot\n");
         for (time, from, bytes) in &self.wire {
             let sign = if *from == Sender::Host { '>' } else { '<' };
             out.push_str(&format!("@{:.6} {sign} {}\n", time.as_secs_f64(), atscope::escape::escape(bytes)));

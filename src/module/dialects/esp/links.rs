@@ -124,6 +124,7 @@ impl Esp {
                     transport: transport_of(&call.string("type")),
                     local: port(call, "UDP local port"),
                 });
+                core.set("translink", i64::from(self.nvs.translink.is_some()));
                 Some(Outcome::Ok)
             }
             ("+CIPSSLCCONF", Form::Set) => {

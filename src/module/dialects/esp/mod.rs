@@ -99,6 +99,8 @@ pub(super) struct Esp {
     /// The command in work that time or the world ends.
     pending: Option<Call>,
     through: Through,
+    /// The network was not there yet since the module started: the link of `AT+SAVETRANSLINK` waits for it.
+    booting: bool,
     /// `AT+RESTORE`: the next start finds the flash as it was sold.
     factory: bool,
     /// What is behind the access point is gone (`network lost`).
@@ -210,6 +212,7 @@ impl Dialect for Esp {
 
     fn boot(&mut self, core: &mut Core) {
         self.banner(core);
+        self.booting = true;
         self.softap_up(core);
         self.join_by_itself(core);
     }

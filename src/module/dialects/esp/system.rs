@@ -99,7 +99,7 @@ impl Esp {
             core.state.reset(&catalog, true);
             self.nvs.station.addresses(core);
             let mode = core.fact("+CWMODE", "mode").and_then(|mode| mode.int()).unwrap_or(3);
-            for (key, value) in [("wifi.mode", mode), ("dhcp", 3), ("sysmsg", 0)] {
+            for (key, value) in [("wifi.mode", mode), ("dhcp", 3), ("sysmsg", 0), ("translink", 0)] {
                 core.set(key, value);
             }
         }

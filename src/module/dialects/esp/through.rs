@@ -36,9 +36,14 @@ impl Esp {
         }
     }
 
-    /// `AT+SAVETRANSLINK`: passthrough begins once the network is there.
+    /// `AT+SAVETRANSLINK`: passthrough begins once the network is there for the first time.
     pub(super) fn translink_soon(&mut self, core: &mut Core) {
-        if self.nvs.translink.is_some() && self.through == Through::Off && self.links.all.iter().all(Option::is_none) {
+        if self.booting
+            && self.nvs.translink.is_some()
+            && self.through == Through::Off
+            && self.links.all.iter().all(Option::is_none)
+        {
+            self.booting = false;
             core.later(20, (tick::TRANSLINK, 0));
         }
     }
