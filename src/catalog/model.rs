@@ -671,10 +671,22 @@ pub struct ParamSpec {
     pub volatile: bool,
     /// What a text must start with, in any case; empty: anything.
     pub starts: Vec<Box<str>>,
+    /// The range of each whole number that stands in a text.
+    pub numbers: Option<Ranges>,
     /// Only these models have it; empty: all.
     pub only: Vec<u16>,
     /// What models document instead: model and position in [`Catalog::params`].
     pub models: Vec<(u16, u32)>,
+}
+
+impl ParamSpec {
+    /// Whether all whole numbers in a text are in their range; more digits than a number can have are not.
+    pub(crate) fn numbers_fit(&self, text: &[u8]) -> bool {
+        self.numbers.as_ref().is_none_or(|ranges| {
+            let mut numbers = text.split(|byte| !byte.is_ascii_digit()).filter(|digits| !digits.is_empty());
+            numbers.all(|digits| crate::syntax::value::decimal(digits).is_some_and(|number| ranges.contains(number)))
+        })
+    }
 }
 
 impl Catalog {

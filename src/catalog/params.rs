@@ -9,7 +9,7 @@ const KINDS: [&str; 13] =
     ["int", "hex", "float", "bits", "string", "text", "hexstring", "mac", "ip", "host", "code", "list", "data"];
 
 const KNOWN: &str = "int, hex, float, values, bits, string, text, hexstring, mac, ip, host, code, list, data, any, unit, default, \
-                     title, note, quoted, lines, volatile, models, as, starts, only";
+                     title, note, quoted, lines, volatile, models, as, starts, numbers, only";
 
 /// Reads a description; gives its position in the catalog. A bad one stands for anything: its mistake is told once.
 pub(super) fn read(builder: &mut Builder, src: &mut Source<'_>, name: &str, mut table: Table<'_>) -> u32 {
@@ -74,6 +74,16 @@ fn one(builder: &mut Builder, src: &mut Source<'_>, name: &str, mut table: Table
             _ => Quoted::Never,
         },
     };
+    let numbers = table.text(src, "numbers").map(ranges).and_then(|ranges| match ranges {
+        Ok(ranges) => Some(ranges),
+        Err(why) => {
+            src.mistake(at, why);
+            None
+        }
+    });
+    if numbers.is_some() && !matches!(kind, Kind::String(_) | Kind::Text(_)) {
+        src.mistake(at, "`numbers` is for a string or text".to_owned());
+    }
     let spec = ParamSpec {
         name_id: builder.name_id(name),
         name: table.text(src, "as").unwrap_or(name).into(),
@@ -90,6 +100,7 @@ fn one(builder: &mut Builder, src: &mut Source<'_>, name: &str, mut table: Table
         lines: table.flag(src, "lines").unwrap_or(false),
         volatile: table.flag(src, "volatile").unwrap_or(false),
         starts: boxed(table.texts(src, "starts")),
+        numbers,
         only: builder.model_list(src, &mut table, "only"),
         models: Vec::new(),
         kind,

@@ -171,6 +171,7 @@ fn list_param(scope: &mut Scope<'_>, name: &str) -> u32 {
         lines: false,
         volatile: false,
         starts: Vec::new(),
+        numbers: None,
         only: Vec::new(),
         models: Vec::new(),
     })

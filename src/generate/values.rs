@@ -104,6 +104,13 @@ pub fn wrong(spec: &ParamSpec) -> Vec<(Rule, Item)> {
         Kind::Mac(Mac::Unicast) => range(Item::from("01:02:03:04:05:06")),
         Kind::Mac(Mac::Static) => range(Item::from("00:02:03:04:05:06")),
         Kind::String(_) | Kind::Text(_) if !spec.starts.is_empty() => range(Item::from("gopher://example.org/")),
+        Kind::String(_) | Kind::Text(_) => {
+            let high =
+                spec.numbers.as_ref().and_then(|ranges| ranges.0.last()).and_then(|range| range.1.checked_add(1));
+            if let Some(high) = high {
+                range(Item::from(&*format!("0-{high}")));
+            }
+        }
         _ => {}
     }
     if let Kind::Host(ranges) | Kind::String(ranges) | Kind::Text(ranges) | Kind::HexString(ranges) = &spec.kind {
@@ -190,6 +197,9 @@ pub fn breaks(catalog: &Catalog, spec: &ParamSpec, item: &Item) -> Option<Rule> 
             let begins =
                 |start: &str| text.get(..start.len()).is_some_and(|head| head.eq_ignore_ascii_case(start.as_bytes()));
             if !spec.starts.is_empty() && !spec.starts.iter().any(|start| begins(start)) {
+                return Some(Rule::ParamRange);
+            }
+            if !spec.numbers_fit(&text) {
                 return Some(Rule::ParamRange);
             }
             within(ranges, len, Rule::ParamLength)
@@ -311,8 +321,10 @@ fn name(spec: &ParamSpec, len: i64, rng: &mut Rng) -> Vec<u8> {
     if !text.is_empty() {
         text.extend_from_slice(b"example.org/");
     }
+    let letters: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+    let letters = letters.get(..if spec.numbers.is_some() { 26 } else { letters.len() }).unwrap_or(letters);
     while text.len() < len {
-        text.push(*rng.choice(b"abcdefghijklmnopqrstuvwxyz0123456789").unwrap_or(&b'a'));
+        text.push(*rng.choice(letters).unwrap_or(&b'a'));
     }
     // A start that the manual wants is worth more than a length.
     text.truncate(len.max(least));

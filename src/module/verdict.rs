@@ -260,6 +260,9 @@ fn fits(spec: &ParamSpec, kind: &Kind, text: &[u8]) -> Result<(), Rule> {
     if !spec.starts.is_empty() && !spec.starts.iter().any(|start| begins(start)) {
         return Err(Rule::ParamRange);
     }
+    if matches!(kind, Kind::String(_) | Kind::Text(_)) && !spec.numbers_fit(text) {
+        return Err(Rule::ParamRange);
+    }
     Ok(())
 }
 

@@ -430,6 +430,9 @@ impl Page<'_, '_> {
             Quoted::Either if is_text => text.push_str(", quotes optional"),
             _ => {}
         }
+        if let Some(numbers) = &spec.numbers {
+            text.push_str(&format!(", numbers in it {numbers}"));
+        }
         if let Some(default) = &spec.default {
             text.push_str(&format!(", default {}", scalar(default)));
         }

@@ -52,6 +52,10 @@ pub(super) fn broken(spec: &ParamSpec, param: Param<'_>) -> Option<String> {
                 });
             (!fits).then(|| format!("text that starts with {}", spec.starts.join(" or ")))
         }
+        (Kind::String(_) | Kind::Text(_), Value::Text(text)) => {
+            let ranges = spec.numbers.as_ref()?;
+            (!spec.numbers_fit(&text.bytes())).then(|| format!("text with numbers of {ranges}"))
+        }
         (Kind::Mac(wanted), Value::Text(text)) => {
             let mac = text.mac()?;
             let first = mac.first().copied().unwrap_or_default();

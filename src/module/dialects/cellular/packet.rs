@@ -131,9 +131,9 @@ impl Cellular {
                 for (cid, row) in self.chosen(&named(call)) {
                     if let (true, Some(context)) = (self.packet.active.contains(&cid), self.packet.contexts.get(&cid)) {
                         let apn = context.get("APN").cloned().unwrap_or(Item::from("internet"));
-                        let more = format!("\"{}\",\"\",\"8.8.8.8\",\"8.8.4.4\"", address(core, cid));
                         let row = row.with("bearer_id", 4 + cid).with("apn", apn);
-                        line(core, call, row.with("more", Item::Raw(more.into_bytes())));
+                        let row = row.with("local_addr and subnet_mask", address(core, cid)).with("gw_addr", "");
+                        line(core, call, row.with("DNS_prim_addr", "8.8.8.8").with("DNS_sec_addr", "8.8.4.4"));
                     }
                 }
             }

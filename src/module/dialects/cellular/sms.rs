@@ -208,13 +208,12 @@ impl Cellular {
 
     fn list(&mut self, core: &mut Core, call: &Call) -> Outcome {
         let text_mode = core.int("sms.mode") == Some(1);
-        let wanted = call.string("stat");
+        let (words, number) = (call.string("stat in text mode"), call.int("stat in PDU mode"));
         let wanted = match text_mode {
-            true if wanted.is_empty() => Some(0),
-            true if wanted == "ALL" => Some(4),
-            true => STATES.iter().position(|name| *name == wanted).and_then(|at| i64::try_from(at).ok()),
-            false if wanted.is_empty() => Some(0),
-            false => call.int("stat").filter(|stat| (0..=4).contains(stat)),
+            _ if words.is_empty() && number.is_none() => Some(0),
+            true if words == "ALL" => Some(4),
+            true => STATES.iter().position(|name| *name == words).and_then(|at| i64::try_from(at).ok()),
+            false => number.filter(|stat| (0..=4).contains(stat)),
         };
         let Some(wanted) = wanted else { return cms(core, if text_mode { 305 } else { 304 }) };
         for (index, message) in &mut self.messages.stored {
