@@ -44,6 +44,7 @@ impl Builder {
             saved: table.flag(src, "saved").unwrap_or(false),
             profile: self.profile(src, &mut table),
             forms: [const { None }; 4],
+            letters: letters(name),
             name: name.into(),
         };
         let mut positions: Vec<String> = Vec::new();

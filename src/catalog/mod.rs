@@ -26,5 +26,5 @@ pub use model::{
     Blank, Catalog, CodeTable, Command, Condition, DataPhase, EchoEnd, FormSpec, Kind, Line, Mac, Model, Output,
     ParamSpec, Profile, Quoted, Ranges, Role, Sends, StateSpec, StateValue, Syntax,
 };
-pub(crate) use model::{Counted, Effect, Field, Part, Pattern, Shape};
+pub(crate) use model::{Counted, Effect, Field, Part, Pattern, Shape, letters};
 pub use source::{CatalogError, Mistake};

@@ -86,6 +86,13 @@ pub struct Command {
     pub profile: Option<u16>,
     /// Its forms, by [`Form`].
     pub forms: [Option<Box<FormSpec>>; 4],
+    /// See [`letters`].
+    pub(crate) letters: u64,
+}
+
+/// The set of a name's characters: names that differ much in it are not alike.
+pub(crate) fn letters(name: &str) -> u64 {
+    name.bytes().fold(0, |set, byte| set | 1 << (byte & 63))
 }
 
 impl Command {
