@@ -27,6 +27,12 @@ pub mod generate;
 pub mod module;
 #[cfg(feature = "mutate")]
 pub mod mutate;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod planted;
+#[cfg(not(feature = "fuzzing"))]
+#[allow(dead_code)]
+mod planted;
 #[cfg(feature = "simulate")]
 pub mod port;
 #[cfg(feature = "cli")]

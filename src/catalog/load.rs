@@ -545,6 +545,7 @@ impl Builder {
         self.results();
         self.twins();
         self.prompts();
+        self.told();
         let forms = self.catalog.commands.iter().flat_map(|command| command.forms.iter().flatten());
         let mut online: Vec<Box<str>> = forms.filter_map(|form| form.online.clone()).collect();
         online.sort();
@@ -575,6 +576,14 @@ impl Builder {
             }
         }
         problems
+    }
+
+    /// Notes the state that unsolicited lines change.
+    fn told(&mut self) {
+        let urcs = self.catalog.lines.iter().filter(|line| line.role == Role::Urc);
+        self.catalog.told = urcs.flat_map(|line| &line.sets).map(|effect| effect.key.key).collect();
+        self.catalog.told.sort_unstable();
+        self.catalog.told.dedup();
     }
 
     /// Marks the lines that are prompts of other commands: `CONNECT` of AT+QHTTPURL.

@@ -50,6 +50,8 @@ pub struct Catalog {
     pub(crate) online: Vec<Box<str>>,
     /// Some line of fixed words is also what a command asks for its data with.
     pub(crate) asks_in_words: bool,
+    /// State keys that unsolicited lines change: unknown once such a line may have been lost.
+    pub(crate) told: Vec<u16>,
     /// Names of parameters, by the number that conditions use.
     pub(crate) names: Vec<Box<str>>,
     /// Names of the manuals that entries come from.

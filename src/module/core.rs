@@ -18,6 +18,7 @@ use crate::Time;
 use crate::catalog::{Blank, Catalog, FormSpec, Line, Output, ParamSpec, Role, StateValue};
 use crate::generate::emit::{self, Source};
 use crate::generate::{Bag, Item, values};
+use crate::planted::{self, Bug};
 use crate::session::Form;
 
 /// Most that waits to be taken from the module, in bytes; a host that never reads loses what is beyond.
@@ -558,7 +559,7 @@ impl Core {
     /// What the catalog says that success does.
     pub(crate) fn effects(&mut self, call: &Call) {
         let catalog = Arc::clone(&self.catalog);
-        if let Some(spec) = form_in(&catalog, call) {
+        if let Some(spec) = form_in(&catalog, call).filter(|_| !planted::is(Bug::ModuleEffects)) {
             self.state.apply(&catalog, &spec.sets, &call.given);
         }
     }

@@ -6,6 +6,7 @@ use super::core::{Act, Said};
 use super::dialect::DataEnd;
 use super::{Module, Phase, world};
 use crate::Time;
+use crate::planted::{self, Bug};
 
 impl Module {
     pub(super) fn run(&mut self, now: Time) {
@@ -82,7 +83,9 @@ impl Module {
 
     pub(super) fn start(&mut self, factory: bool) {
         let catalog = Arc::clone(&self.core.catalog);
-        self.core.state.reset(&catalog, factory);
+        if !planted::is(Bug::ModuleRestart) {
+            self.core.state.reset(&catalog, factory);
+        }
         match factory {
             true => self.core.memory.reset(),
             false => self.core.memory.restart(&catalog),

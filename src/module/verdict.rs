@@ -7,6 +7,7 @@ use super::state::{Scope, State};
 use crate::catalog::{Catalog, Command, FormSpec, Kind, Mac, ParamSpec, Quoted, Shape, StateValue};
 use crate::check::Rule;
 use crate::generate::{Bag, Item};
+use crate::planted::{self, Bug};
 use crate::session::Form;
 use crate::syntax::{fields, value};
 
@@ -66,6 +67,8 @@ impl Bench<'_> {
         if spec.syntax.is_empty() {
             return if spans.is_empty() { Ok(Bag::new()) } else { Err(Refusal::of(Rule::ParamExtra)) };
         }
+        let agree = |bag: &Bag| spec.relations.iter().all(|relation| self.holds(bag, relation) != Some(false));
+        let mut apart: Option<Bag> = None;
         // Of several that do not, the one that comes nearest says what is wrong.
         let mut nearest: Option<(u32, Refusal)> = None;
         for syntax in &spec.syntax {
@@ -74,7 +77,12 @@ impl Bench<'_> {
                 let off = syntax.when.as_ref().is_some_and(|when| self.holds(&bag, when) == Some(false));
                 let (far, refusal) = match refused {
                     None if off => (OFF, Refusal::of(Rule::WrongState)),
-                    None => return Ok(bag),
+                    None if agree(&bag) => return Ok(bag),
+                    // Another alternative may take what does not go together in this one.
+                    None => {
+                        apart = apart.or(Some(bag));
+                        continue;
+                    }
                     Some((far, refusal)) => (far + if off { OFF } else { 0 }, refusal),
                 };
                 if nearest.as_ref().is_none_or(|(least, _)| far < *least) {
@@ -82,16 +90,21 @@ impl Bench<'_> {
                 }
             }
         }
+        if let Some(bag) = apart {
+            return Ok(bag);
+        }
         Err(nearest.map_or_else(|| Refusal::of(Rule::ParamMissing), |(_, refusal)| refusal))
     }
 
     /// What a command needs of the module's state and of its parameters together.
     pub(crate) fn conditions(&self, command: &Command, spec: &FormSpec, bag: &Bag) -> Result<(), Refusal> {
         let general = self.catalog.needs.as_ref().filter(|_| !command.always);
-        if general.into_iter().chain(&spec.needs).any(|needs| self.holds(bag, needs) == Some(false)) {
+        let mut needs = general.into_iter().chain(&spec.needs).filter(|_| !planted::is(Bug::ModuleNeeds));
+        if needs.any(|needs| self.holds(bag, needs) == Some(false)) {
             return Err(Refusal::of(Rule::WrongState));
         }
-        if spec.relations.iter().any(|relation| self.holds(bag, relation) == Some(false)) {
+        let mut relations = spec.relations.iter().filter(|_| !planted::is(Bug::ModuleRelations));
+        if relations.any(|relation| self.holds(bag, relation) == Some(false)) {
             return Err(Refusal::of(Rule::ParamConflict));
         }
         Ok(())
@@ -198,7 +211,9 @@ fn read(catalog: &Catalog, spec: &ParamSpec, raw: &[u8]) -> Result<Item, Rule> {
                 (None, _) => return Err(Rule::ParamType),
             };
             let fits = match &spec.kind {
-                Kind::Int(ranges) | Kind::Hex(ranges) => ranges.contains(number),
+                Kind::Int(ranges) | Kind::Hex(ranges) => {
+                    ranges.contains(number) || planted::is(Bug::ModuleEdge) && ranges.contains(number - 1)
+                }
                 Kind::Numbers => spec.labels.iter().any(|(label, _)| *label == StateValue::Int(number)),
                 Kind::Bits => {
                     let bit = |(bit, _): &(StateValue, Box<str>)| match bit {

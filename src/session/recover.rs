@@ -330,6 +330,8 @@ impl Decoder {
         };
         let declared = data.declared;
         let from = Sender::Module;
+        // What is missing may have held a line.
+        self.state.doubt(catalog);
         self.notice(catalog, Notice::PayloadLength { seq, exchange, from, declared, actual, more: false }, obs);
         self.notice(catalog, Notice::Resync { seq, lost: declared.saturating_sub(actual), declared, how }, obs);
         if bytes.is_empty() { self.run_module(catalog, rest, self.closing, obs) } else { bytes.len() }
@@ -356,6 +358,8 @@ impl Decoder {
         self.give(catalog, Sender::Module, bytes, None, crate::session::EventKind::Noise, obs);
         let (declared, exchange, from) = (data.declared, data.of.exchange, Sender::Module);
         let actual = declared + extra as u64;
+        // A line may have been taken for data.
+        self.state.doubt(catalog);
         self.notice(catalog, Notice::PayloadLength { seq, exchange, from, declared, actual, more: true }, obs);
         extra
     }

@@ -138,6 +138,16 @@ impl State {
         }
     }
 
+    /// Lines of the module may have been lost: what an unsolicited one would have changed is unknown.
+    pub(crate) fn doubt(&mut self, catalog: &Catalog) {
+        self.version += 1;
+        for &key in &catalog.told {
+            if let Some(facts) = self.facts.get_mut(usize::from(key)) {
+                *facts = [Fact::Unknown; INDEXES];
+            }
+        }
+    }
+
     /// What a restart that was asked for does to the state before the module says that it is back: what is not kept in flash is unknown.
     pub(crate) fn loses(&self, catalog: &Catalog, out: &mut Vec<Change>) {
         let lost = (0..).zip(&catalog.states).filter(|(_, spec)| !spec.saved);

@@ -1,14 +1,15 @@
 //! Tests of the tests: bugs planted in a catalog, in the module's output and in what the decoder is given are found, and shrunk to a few lines.
 //!
-//! Catalogs are changed in their text, so these bugs are real ones of the decoder's or the module's knowledge. Module and decoder are
-//! compiled code: their bugs are planted at their borders, as what typical bugs of theirs do to the bytes that go out (module) or that come
-//! in (decoder). What changes inside (an effect that is forgotten) is planted by the catalog of one side.
+//! Catalogs are changed in their text, so these bugs are real ones of the decoder's or the module's knowledge. Bugs of module and decoder are
+//! planted in two ways: in their logic, where the code asks whether a bug is alive (`atscope::planted`), and at their borders, as what typical
+//! bugs of theirs do to the bytes that go out (module) or that come in (decoder).
 
 use std::sync::Arc;
 
 use atscope::Sender;
 use atscope::catalog::{self, Catalog};
 use atscope::module::Said;
+use atscope::planted::{self, Bug};
 
 use super::machine::{self, Bend};
 use super::rig::Rig;
@@ -165,4 +166,38 @@ fn bugs_in_the_decoder_are_found() {
             bytes.clear();
         }
     });
+}
+
+/// A bug in the logic of module or decoder.
+fn logic_bug<const AT: usize>(focus: &'static str, what: &str, bug: Bug) {
+    machine::FOCUS.set(focus);
+    planted::plant(None);
+    machine::PLAIN.set(true);
+    let sound = machine::run::<AT>(CASES, 8, machine::Reference::rig);
+    assert!(sound.is_ok(), "without the bug: {}", sound.unwrap_err());
+    planted::plant(Some(bug));
+    let outcome = machine::run::<AT>(CASES, 8, machine::Reference::rig);
+    planted::plant(None);
+    let why = outcome.expect_err(what);
+    let lines = why.lines().filter(|line| line.starts_with('@')).count();
+    println!("{what}: {} ({lines} lines)", why.lines().next().unwrap_or_default());
+    assert!(lines <= LINES, "{what}: {lines} lines\n{why}");
+}
+
+#[test]
+fn bugs_in_the_logic_of_the_module_are_found() {
+    logic_bug::<SIMCOM>("AT+HTTPPARA=", "a range ends one later", Bug::ModuleEdge);
+    logic_bug::<SIMCOM>("AT+HTTP", "it takes commands in any state", Bug::ModuleNeeds);
+    logic_bug::<ESP>("AT+CIPRECVMODE=", "success changes nothing", Bug::ModuleEffects);
+    logic_bug::<ESP>("AT+BLESCANPARAM=", "it does not look at how parameters go together", Bug::ModuleRelations);
+    logic_bug::<ESP>("AT+RST", "a restart leaves its state as it was", Bug::ModuleRestart);
+}
+
+#[test]
+fn bugs_in_the_logic_of_the_decoder_are_found() {
+    logic_bug::<SIMCOM>("AT+HTTP", "it takes over what failed", Bug::DecoderFailure);
+    logic_bug::<SIMCOM>("AT+HTTPINIT", "it does not see what a restart does", Bug::DecoderRestart);
+    logic_bug::<SIMCOM>("AT+HTTPACTION=", "it does not learn from lines", Bug::DecoderLines);
+    logic_bug::<ESP>("AT+CIP", "what is unknown is broken", Bug::DecoderUnknown);
+    logic_bug::<ESP>("AT+BLESCANPARAM=", "it does not look at how parameters go together", Bug::DecoderRelations);
 }
