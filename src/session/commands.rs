@@ -15,6 +15,10 @@ use crate::syntax::{command, fields, framing};
 impl Decoder {
     pub(super) fn command_line<O: Observer>(&mut self, catalog: &Catalog, line: &framing::Line<'_>, obs: &mut O) {
         self.host_seen = true;
+        // What was asked already may be done by the time that this command is looked at.
+        if let Some(before) = self.open.last().filter(|before| !before.rejected) {
+            self.state.unsettle(&before.changes);
+        }
         self.refused = None;
         self.after_data = None;
         self.loose_end = None;

@@ -645,6 +645,8 @@ impl Decoder {
             command: Self::first_command(exchange),
             because,
         };
+        // It may have been done all the same.
+        self.state.unsettle(&exchange.changes);
         // Whether an unknown command was answered in full nobody can say.
         let unsure = exchange.blurred || exchange.muted || exchange.answered && exchange.is_unknown(catalog);
         self.close_exchange(catalog, at, false);

@@ -148,6 +148,13 @@ impl State {
         }
     }
 
+    /// Whether these changes are made nobody can say, or not yet.
+    pub(crate) fn unsettle(&mut self, changes: &[Change]) {
+        for change in changes {
+            self.apply(Change { to: To::Fact(Fact::Unknown), ..*change });
+        }
+    }
+
     /// What a restart that was asked for does to the state before the module says that it is back: what is not kept in flash is unknown.
     pub(crate) fn loses(&self, catalog: &Catalog, out: &mut Vec<Change>) {
         let lost = (0..).zip(&catalog.states).filter(|(_, spec)| !spec.saved);
