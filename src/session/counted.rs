@@ -173,6 +173,10 @@ impl Decoder {
             // What follows tells whether the count was true.
             let behind = rest.get(size..).unwrap_or_default();
             let Some(told) = self.plausible(catalog, behind, settle) else { return 0 };
+            // No module ends a line with a line feed behind data with a carriage return of its own: one byte too many was announced.
+            if size > 1 && bytes.last() == Some(&b'\r') && behind.first() == Some(&b'\n') {
+                return self.cut_data(catalog, rest, size - 1, data, "a line's end begins within the data", obs);
+            }
             // The line may have begun within the data, be it one that makes sense or not.
             if matches!(told, Behind::Senseless(_)) || behind.first().is_some_and(|b| !b"\r\n".contains(b)) {
                 match self.straddles(catalog, rest, size, matches!(told, Behind::Senseless(_)), settle) {

@@ -557,7 +557,9 @@ fn may_follow(data: &[u8], behind: &[u8], known: &Known) -> bool {
         let last = data.get(data.len().saturating_sub(64)..).unwrap_or_default();
         memchr::memrchr(b'\n', last).is_none()
     };
-    follows && (matches!(behind.first(), Some(b'\r' | b'\n')) || parted())
+    // A line end with one of its bytes in the data: see `module_data`.
+    let torn = behind.first() == Some(&b'\n') && data.last() == Some(&b'\r');
+    follows && !torn && (matches!(behind.first(), Some(b'\r' | b'\n')) || parted())
 }
 
 /// What a result means for a plain exchange: see [`Decoder::end_or_go_on`].
