@@ -367,6 +367,19 @@ fn a_speed_takes_its_time() {
 }
 
 #[test]
+fn another_speed_takes_another_time() {
+    let args = ["-d", "esp-at", "--listen", "0", "--booted", "--baud", "115200"];
+    let simulator = Simulator::start(&args);
+    let mut line = simulator.connect();
+    line.ask("AT+UART_CUR=1200,8,1,0,0\r\n", OK);
+    let since = Instant::now();
+    let answer = line.ask("AT+CIPMUX=1\r\n", OK);
+    let took = since.elapsed().as_secs_f64();
+    let least = ("AT+CIPMUX=1\r".len() + answer.len()) as f64 * 10.0 / 1200.0;
+    assert!((least..least + 5.0).contains(&took), "{took} s for {answer:?}");
+}
+
+#[test]
 fn faults_are_told() {
     let folder = folder("simulate-faults");
     let file = folder.join("faults.toml");

@@ -124,6 +124,8 @@ pub(crate) struct Core {
     pub(crate) refused: Option<Refusal>,
     /// What a command is told now in place of the catalog's word for a busy module.
     pub(crate) busy: Option<&'static str>,
+    /// The line's speed that the host has set, for what is said from now on.
+    pub(crate) baud: Option<u32>,
     /// Milliseconds that the next restart takes longer: the module sleeps.
     pub(crate) asleep: u64,
     pub(super) quiet: bool,
@@ -162,6 +164,7 @@ impl Core {
             rng: Rng::with_seed(seed),
             refused: None,
             busy: None,
+            baud: None,
             asleep: 0,
             quiet: false,
             concluded: None,

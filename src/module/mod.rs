@@ -239,6 +239,11 @@ impl Module {
         !matches!(self.phase, Phase::Off)
     }
 
+    /// The line's speed in baud that the host has set (`AT+UART_CUR`), from what it says next on; `None`: the host has set none.
+    pub fn baud(&self) -> Option<u32> {
+        self.core.baud
+    }
+
     /// Why the newest command was refused; `None`: it was not.
     pub fn refused(&self) -> Option<&Refusal> {
         self.core.refused.as_ref()

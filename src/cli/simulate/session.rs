@@ -76,6 +76,8 @@ pub(super) struct Session {
     pub(super) outbox: Arc<Outbox>,
     pub(super) clock: Clock,
     pub(super) manners: Manners,
+    /// The speed until the host sets another one; `None`: the line takes no time.
+    pub(super) baud: Option<u32>,
     pub(super) to_module: Wire,
     pub(super) to_host: Wire,
     pub(super) track: Option<Track>,
@@ -262,6 +264,12 @@ impl Session {
             self.to_host.put(chunk.time, chunk.bytes);
             // By a wire that takes no time all is through at once: what waits there stays short.
             self.deliver(now);
+        }
+        // What the host has set holds behind the result that told so.
+        if let Some(usual) = self.baud {
+            let baud = self.module.baud().unwrap_or(usual);
+            self.to_host.set_baud(baud);
+            self.to_module.set_baud(baud);
         }
         while let Some(fault) = self.faults.announced() {
             (self.tell)(Level::Plain, &fault.to_string());

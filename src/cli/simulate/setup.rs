@@ -160,6 +160,7 @@ impl Plan {
             outbox: Arc::clone(outbox),
             clock: Clock::Real(Instant::now()),
             manners,
+            baud: self.baud,
             to_module: Wire::new(self.baud),
             to_host: Wire::new(self.baud),
             track,

@@ -13,7 +13,7 @@ const STEP: u64 = 1_000_000;
 /// One direction.
 #[derive(Debug)]
 pub(super) struct Wire {
-    /// Nanoseconds of a byte; 0: none.
+    /// Nanoseconds of a byte that is put on from now on; 0: none.
     byte: u64,
     queue: VecDeque<Piece>,
     waiting: usize,
@@ -26,6 +26,8 @@ struct Piece {
     /// When it was put on.
     from: Time,
     bytes: Vec<u8>,
+    /// Nanoseconds of a byte.
+    byte: u64,
     through: usize,
     begun: bool,
 }
@@ -41,14 +43,20 @@ pub(super) struct Through {
 impl Wire {
     /// At so many bits in a second, or at once.
     pub(super) fn new(baud: Option<u32>) -> Self {
-        let byte = baud.map_or(0, |baud| BITS * 1_000_000_000 / u64::from(baud.max(1)));
-        Self { byte, queue: VecDeque::new(), waiting: 0, free: Time::ZERO }
+        let mut wire = Self { byte: 0, queue: VecDeque::new(), waiting: 0, free: Time::ZERO };
+        baud.into_iter().for_each(|baud| wire.set_baud(baud));
+        wire
+    }
+
+    /// What is put on from now on travels at so many bits in a second.
+    pub(super) fn set_baud(&mut self, baud: u32) {
+        self.byte = BITS * 1_000_000_000 / u64::from(baud.max(1));
     }
 
     /// Puts a piece on the wire.
     pub(super) fn put(&mut self, from: Time, bytes: Vec<u8>) {
         self.waiting += bytes.len();
-        self.queue.push_back(Piece { from, bytes, through: 0, begun: false });
+        self.queue.push_back(Piece { from, bytes, byte: self.byte, through: 0, begun: false });
     }
 
     /// Bytes that are on their way.
@@ -61,7 +69,7 @@ impl Wire {
         let piece = self.queue.front_mut()?;
         let start = if piece.begun { self.free } else { self.free.max(piece.from) };
         let left = piece.bytes.len() - piece.through;
-        let count = match self.byte {
+        let count = match piece.byte {
             0 => left,
             byte => usize::try_from(now.since(start).as_nanos() / byte).unwrap_or(left).min(left),
         };
@@ -72,7 +80,7 @@ impl Wire {
         piece.begun = true;
         let bytes = piece.bytes.get(piece.through..piece.through + count).unwrap_or_default().to_vec();
         piece.through += count;
-        self.free = start.plus(Time::from_nanos(count as u64 * self.byte));
+        self.free = start.plus(Time::from_nanos(count as u64 * piece.byte));
         self.waiting -= count;
         if piece.through >= piece.bytes.len() {
             self.queue.pop_front();
@@ -85,8 +93,8 @@ impl Wire {
         let piece = self.queue.front()?;
         let start = if piece.begun { self.free } else { self.free.max(piece.from) };
         let left = (piece.bytes.len() - piece.through) as u64;
-        let step = (STEP / self.byte.max(1)).clamp(1, left.max(1));
-        Some(start.plus(Time::from_nanos(step * self.byte)))
+        let step = (STEP / piece.byte.max(1)).clamp(1, left.max(1));
+        Some(start.plus(Time::from_nanos(step * piece.byte)))
     }
 }
 
@@ -118,6 +126,15 @@ mod tests {
             [(15_000, 1, Some(5000)), (25_000, 1, None), (35_000, 1, Some(25_000)), (100_000, 1, Some(90_000))]
         );
         assert_eq!(wire.waiting(), 0);
+    }
+
+    #[test]
+    fn another_speed_is_that_of_what_comes_next() {
+        let mut wire = Wire::new(Some(1000));
+        wire.put(Time::ZERO, b"a".to_vec());
+        wire.set_baud(10_000);
+        wire.put(Time::ZERO, b"b".to_vec());
+        assert_eq!(all(&mut wire), [(10_000, 1, Some(0)), (11_000, 1, Some(10_000))]);
     }
 
     #[test]

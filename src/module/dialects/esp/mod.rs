@@ -123,6 +123,8 @@ struct Nvs {
     station: station::Saved,
     softap: softap::Saved,
     translink: Option<links::Translink>,
+    /// The speed of `AT+UART_DEF`.
+    baud: Option<u32>,
     /// Bonded devices: BLE, classic.
     bonded: [Vec<String>; 2],
 }

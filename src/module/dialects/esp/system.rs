@@ -34,6 +34,10 @@ const SOLD: &[(&str, &[(&str, i64)])] = &[
 const UART: &[(&str, i64)] =
     &[("baudrate", 115_200), ("databits", 8), ("stopbits", 1), ("parity", 0), ("flow control", 0)];
 
+fn speed(call: &Call) -> Option<u32> {
+    call.int("baudrate").and_then(|baud| u32::try_from(baud).ok())
+}
+
 impl Esp {
     pub(super) fn system_command(&mut self, core: &mut Core, call: &Call) -> Option<Outcome> {
         match &*call.name {
@@ -48,7 +52,13 @@ impl Esp {
                 self.leave(core);
                 self.factory = true;
             }
+            "+UART_CUR" if call.form == Form::Set => {
+                core.baud = speed(call);
+                return None;
+            }
             "+UART_DEF" if call.form == Form::Set => {
+                core.baud = speed(call);
+                self.nvs.baud = core.baud;
                 keep(core, "+UART_CUR", call.given.clone());
                 return None;
             }
@@ -93,6 +103,7 @@ impl Esp {
 
     /// What the module is after a start.
     pub(super) fn defaults(&mut self, core: &mut Core, factory: bool) {
+        core.baud = self.nvs.baud;
         if factory {
             let catalog = Arc::clone(&core.catalog);
             core.memory.reset();
