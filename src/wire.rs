@@ -47,6 +47,7 @@ impl fmt::Display for Sender {
 }
 
 /// A line error that the recording names.
+#[cfg(feature = "capture")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// Position in the chunk's bytes, from 0; the chunk's length where the error came behind its last byte.
@@ -56,6 +57,7 @@ pub struct Fault {
 }
 
 /// Kinds of line errors.
+#[cfg(feature = "capture")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultKind {
     /// The line was held low for longer than a character.
@@ -66,6 +68,7 @@ pub enum FaultKind {
     Parity,
 }
 
+#[cfg(feature = "capture")]
 impl FaultKind {
     /// `break`, `framing` or `parity`.
     pub const fn as_str(self) -> &'static str {

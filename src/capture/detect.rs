@@ -71,7 +71,7 @@ fn certain(head: &[u8], whole: bool) -> Option<Format> {
         return Some(Format::Saleae);
     }
     if first == b"#" || first.starts_with(b"# ") {
-        return Some(Format::Transcript);
+        return comments(lines, first, whole);
     }
     if first.first() == Some(&b'@') && first.get(1).is_some_and(u8::is_ascii_digit) {
         return Some(Format::Transcript);
@@ -91,6 +91,36 @@ fn certain(head: &[u8], whole: bool) -> Option<Format> {
         }
     }
     None
+}
+
+/// Whether what starts with a comment is a transcript: any is that has headers or records, or nothing but comments. A log whose
+/// first line is a root's prompt is none.
+fn comments<'l>(lines: impl Iterator<Item = Option<&'l [u8]>>, first: &[u8], whole: bool) -> Option<Format> {
+    let is_header = |line: &[u8]| {
+        let key = line
+            .strip_prefix(b"# ")
+            .and_then(|rest| rest.split(|&byte| byte == b':').next().filter(|key| key.len() < rest.len()));
+        key.is_some_and(|key| {
+            !key.is_empty() && key.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_ ".contains(byte))
+        })
+    };
+    let is_record = |line: &[u8]| match line {
+        [b'>' | b'<', ..] => true,
+        [b'@', digit, ..] => digit.is_ascii_digit(),
+        _ => false,
+    };
+    if is_header(first) {
+        return Some(Format::Transcript);
+    }
+    let mut strange = false;
+    for line in lines {
+        let line = line?;
+        if is_header(line) || is_record(line) {
+            return Some(Format::Transcript);
+        }
+        strange |= !line.is_empty() && !line.starts_with(b"#");
+    }
+    (whole && !strange).then_some(Format::Transcript)
 }
 
 /// As [`detect`], reading as much of the source as it takes.
@@ -149,6 +179,10 @@ mod tests {
             (b"> AT\\r\\n", Some(Format::Transcript)),
             (b"> AT", Some(Format::Transcript)),
             (b"> AT\r\n@0.1 < OK\r\n", Some(Format::Transcript)),
+            (b"# picocom -b 115200 /dev/ttyUSB0\r\nAT+CSQ\r\n+CSQ: 20,0\r\n\r\nOK\r\n", Some(Format::Raw)),
+            (b"# a comment\n\nAT\\r\\n\n> AT\\r\\n\n", Some(Format::Transcript)),
+            (b"# dialect: esp-at\nAT\n", Some(Format::Transcript)),
+            (b"# nothing yet\n", Some(Format::Transcript)),
             (b"> \r\nSEND OK\r\n", Some(Format::Raw)),
             (b"> hello\r\nSEND OK\r\n", Some(Format::Raw)),
             (b"\xD4\xC3\xB2\xA1", Some(Format::Pcap)),

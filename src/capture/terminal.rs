@@ -5,40 +5,34 @@
 //! bytes stay as they are. Times count from the first stamp. Which of two marks is the host's is told by which has the
 //! commands: programs do not agree on it. Line ends that the log does not show are CR LF again, and a note says so.
 
+use self::prefix::{LONGEST, PAIRS, Prefix, Stamp, decorations, prefix};
+use self::text::{has_ends, hex_bytes, inner, is_quoted, push_shown};
 use super::source::Source;
 use super::{CaptureError, Format, MAX_CHUNK, Meta, Pull, Record};
 use crate::direction::{LOOK_AHEAD, is_answer, is_command};
 use crate::{Sender, Time};
 
-/// Pairs of marks for the two directions.
-const MARKS: [[&str; 2]; 7] =
-    [["TX", "RX"], [">>", "<<"], ["-->", "<--"], ["->", "<-"], ["SEND", "RECV"], ["OUT", "IN"], [">", "<"]];
-
-/// The longest thing ahead of a line's text.
-const LONGEST_PREFIX: usize = 64;
+mod prefix;
+mod text;
 
 const DAY: u64 = 86_400_000_000_000;
 
 /// What a program puts ahead of each line, and how it writes the rest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Form {
     stamped: bool,
     /// The marks in use, and which of the two is the host's.
     marks: Option<(usize, usize)>,
+    /// The one mark of nearly all lines.
+    lone: Option<(usize, usize)>,
+    /// What a logger has behind the stamp, on nearly every line the same.
+    tag: Vec<u8>,
     /// Bytes are written as pairs of hex digits.
     hex: bool,
     /// Line ends are written out: `<CR><LF>`.
     shown_ends: bool,
-}
-
-/// What stands ahead of one line's text.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Prefix {
-    /// Nanoseconds since some midnight, and whether a date says which.
-    stamp: Option<(u64, bool)>,
-    /// Which pair, which of the two.
-    mark: Option<(usize, usize)>,
-    len: usize,
+    /// The text stands in quotes.
+    quoted: bool,
 }
 
 impl Form {
@@ -47,10 +41,10 @@ impl Form {
         let head = head.get(..LOOK_AHEAD).unwrap_or(head);
         // Of a last line that goes on, what stands ahead of its text must be there.
         let end = memchr::memrchr(b'\n', head).map_or(0, |end| end + 1);
-        let goes_on = head.len() == LOOK_AHEAD && head.len() - end < LONGEST_PREFIX;
+        let goes_on = head.len() == LOOK_AHEAD && head.len() - end < LONGEST;
         let whole = if goes_on { head.get(..end).unwrap_or_default() } else { head };
         let lines = || whole.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii_end).filter(|line| !line.is_empty());
-        let (mut count, mut stamps, mut marked) = (0_usize, 0_usize, [[0_usize; 2]; MARKS.len()]);
+        let (mut count, mut stamps, mut marked) = (0_usize, 0_usize, [[0_usize; 2]; PAIRS]);
         for line in lines() {
             let prefix = prefix(line);
             count += 1;
@@ -67,12 +61,25 @@ impl Form {
         if !stamped && pair.is_none() {
             return None;
         }
-        let mut form = Self { stamped, marks: pair.map(|pair| (pair, 0)), hex: false, shown_ends: false };
+        let marks = pair.map(|pair| (pair, 0));
+        // One arrow on all lines says nothing of a direction.
+        let lone = |(pair, sides): (usize, &[usize; 2])| {
+            sides.iter().position(|&side| nearly_all(side)).map(|side| (pair, side))
+        };
+        let lone = if marks.is_none() { marked.iter().enumerate().find_map(lone) } else { None };
+        let mut form = Self { stamped, marks, lone, tag: Vec::new(), hex: false, shown_ends: false, quoted: false };
+        if marks.is_none() {
+            form.tag = form.common_tag(lines());
+        }
         let texts = || lines().map(|line| form.split(line).1);
-        let (hex, ends) = texts().fold((0, 0), |(hex, ends), text| {
-            (hex + usize::from(hex_bytes(text).is_some()), ends + usize::from(has_ends(text)))
-        });
+        let (mut hex, mut ends, mut quoted) = (0, 0, 0);
+        for text in texts() {
+            hex += usize::from(hex_bytes(text).is_some());
+            ends += usize::from(has_ends(text));
+            quoted += usize::from(is_quoted(text));
+        }
         (form.hex, form.shown_ends) = (nearly_all(hex), !nearly_all(hex) && ends * 2 >= count);
+        form.quoted = form.shown_ends && nearly_all(quoted);
         let mut commands = [0_usize; 2];
         let mut speaks = false;
         let mut bytes = Vec::new();
@@ -93,12 +100,42 @@ impl Form {
         speaks.then_some(form)
     }
 
+    /// What a logger has behind the stamps of nearly all lines.
+    fn common_tag<'l>(&self, lines: impl Iterator<Item = &'l [u8]>) -> Vec<u8> {
+        let mut tags: Vec<(&[u8], usize)> = Vec::new();
+        let mut count = 0;
+        for line in lines {
+            let text = self.split(line).1;
+            let tag = text.get(..decorations(text)).unwrap_or_default();
+            count += 1;
+            if let Some(known) = tags.iter_mut().find(|known| known.0 == tag) {
+                known.1 += 1;
+            } else if tags.len() < 8 {
+                tags.push((tag, 1));
+            }
+        }
+        let most = tags.into_iter().max_by_key(|tag| tag.1);
+        most.filter(|tag| tag.1 * 20 >= count * 19).map_or_else(Vec::new, |tag| tag.0.to_vec())
+    }
+
     /// What this form has ahead of a line, and the line's text.
     fn split<'l>(&self, line: &'l [u8]) -> (Prefix, &'l [u8]) {
         let found = prefix(line);
-        let is_ours = found.stamp.is_some() == self.stamped
-            && (self.marks.is_none() || found.mark.map(|mark| mark.0) == self.marks.map(|marks| marks.0));
-        if is_ours { (found, line.get(found.len..).unwrap_or_default()) } else { (Prefix::default(), line) }
+        // The colour that a line starts with ends with it.
+        let line = if line.starts_with(b"\x1B[") { line.strip_suffix(b"\x1B[0m").unwrap_or(line) } else { line };
+        if found.stamp.is_some() != self.stamped {
+            return (Prefix::default(), line);
+        }
+        let marked = match (self.marks, found.mark) {
+            (Some(marks), Some(mark)) => marks.0 == mark.0,
+            (None, mark) => mark.is_some() && mark == self.lone,
+            (Some(_), None) => false,
+        };
+        // A word of the text may look like a mark: `SEND OK`.
+        let (len, mark) = if marked { (found.len, found.mark) } else { (found.stamp_len, None) };
+        let found = Prefix { mark, len, ..found };
+        let text = line.get(len..).unwrap_or_default();
+        (found, text.strip_prefix(self.tag.as_slice()).unwrap_or(text))
     }
 
     /// Appends the bytes that a line's text stands for.
@@ -108,144 +145,12 @@ impl Form {
         {
             out.extend_from_slice(&bytes);
         } else if self.shown_ends && has_ends(text) {
-            let mut rest = text;
-            while let Some(&byte) = rest.first() {
-                let end = ENDS.iter().find_map(|(name, byte)| Some((rest.strip_prefix(*name)?, *byte)));
-                match end {
-                    Some((behind, end)) => {
-                        out.push(end);
-                        rest = behind;
-                    }
-                    None => {
-                        out.push(byte);
-                        rest = rest.get(1..).unwrap_or_default();
-                    }
-                }
-            }
+            push_shown(if self.quoted { inner(text) } else { text }, out);
         } else {
-            out.extend_from_slice(text);
+            out.extend_from_slice(if self.quoted { inner(text) } else { text });
             out.extend_from_slice(b"\r\n");
         }
     }
-}
-
-const ENDS: [(&[u8], u8); 2] = [(b"<CR>", b'\r'), (b"<LF>", b'\n')];
-
-fn has_ends(text: &[u8]) -> bool {
-    ENDS.iter().any(|(name, _)| text.ends_with(name))
-}
-
-/// Pairs of hex digits with blanks between them, and nothing else.
-fn hex_bytes(text: &[u8]) -> Option<Vec<u8>> {
-    let text = std::str::from_utf8(text.trim_ascii()).ok().filter(|text| !text.is_empty())?;
-    let pair = |pair: &str| (pair.len() == 2).then(|| u8::from_str_radix(pair, 16).ok()).flatten();
-    text.split(' ').filter(|pair| !pair.is_empty()).map(pair).collect()
-}
-
-/// Takes stamp and mark off the start of a line, as far as they are there.
-fn prefix(line: &[u8]) -> Prefix {
-    let head = line.get(..LONGEST_PREFIX).unwrap_or(line);
-    // What is no text cannot be part of a stamp.
-    let head = head.utf8_chunks().next().map_or("", |chunk| chunk.valid());
-    let mut found = Prefix::default();
-    let mut rest = head;
-    if let Some((stamp, behind)) = stamp(rest) {
-        found.stamp = Some(stamp);
-        rest = behind;
-    }
-    if let Some((mark, behind)) = mark(rest, found.stamp.is_some()) {
-        found.mark = Some(mark);
-        rest = behind;
-    }
-    if found.stamp.is_some() || found.mark.is_some() {
-        found.len = head.len() - rest.len();
-    }
-    found
-}
-
-/// `[12:34:56.789] `, `2024-01-01 12:00:00.123: `, `12:34:56,789 `
-fn stamp(text: &str) -> Option<((u64, bool), &str)> {
-    let (close, inner) = match text.as_bytes().first()? {
-        b'[' => (Some(']'), text.get(1..)?),
-        b'(' => (Some(')'), text.get(1..)?),
-        _ => (None, text),
-    };
-    let (days, rest) = match date(inner) {
-        Some((days, rest)) => (Some(days), rest),
-        None => (None, inner),
-    };
-    let (hours, rest) = number(rest, 1..=2, 24)?;
-    let (minutes, rest) = number(rest.strip_prefix(':')?, 2..=2, 60)?;
-    let (seconds, rest) = number(rest.strip_prefix(':')?, 2..=2, 61)?;
-    let (nanos, rest) = match rest.strip_prefix(['.', ',', ':']).map(|rest| (rest, digits(rest))) {
-        Some((behind, count @ 1..=9)) => {
-            let fraction: u64 = behind.get(..count)?.parse().ok()?;
-            (fraction * 10_u64.pow(9 - count as u32), behind.get(count..)?)
-        }
-        _ => (0, rest),
-    };
-    let rest = match close {
-        Some(close) => rest.trim_start_matches(' ').strip_prefix(close)?,
-        None => rest,
-    };
-    // A blank or a colon behind it is the program's, more of them are the line's.
-    let separated = rest.strip_prefix(':').unwrap_or(rest);
-    let rest = separated.strip_prefix([' ', '\t']).unwrap_or(separated);
-    if close.is_none() && rest.len() == separated.len() && !rest.is_empty() && separated.len() == text.len() {
-        return None;
-    }
-    let nanos = ((hours * 60 + minutes) * 60 + seconds) * 1_000_000_000 + nanos;
-    Some(((days.unwrap_or(0).checked_mul(DAY)?.checked_add(nanos)?, days.is_some()), rest))
-}
-
-/// `2024-01-31 ` or `2024/01/31T`: days since 1970 or so.
-fn date(text: &str) -> Option<(u64, &str)> {
-    let (year, rest) = number(text, 4..=4, 2500)?;
-    let (month, rest) = number(rest.strip_prefix(['-', '/', '.'])?, 2..=2, 13)?;
-    let (day, rest) = number(rest.strip_prefix(['-', '/', '.'])?, 2..=2, 32)?;
-    let rest = rest.strip_prefix([' ', 'T', '_', ','])?;
-    // Months from March on: the leap day is the last of a year.
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year.checked_sub(1)?, month + 9) };
-    let days = year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day;
-    Some((days.checked_sub(719_469)?, rest.trim_start_matches(' ')))
-}
-
-/// A number of so many digits, below a limit.
-fn number(text: &str, len: std::ops::RangeInclusive<usize>, limit: u64) -> Option<(u64, &str)> {
-    let count = digits(text);
-    let (number, rest) = text.split_at_checked(count).filter(|_| len.contains(&count))?;
-    let number: u64 = number.parse().ok()?;
-    (number < limit).then_some((number, rest))
-}
-
-fn digits(text: &str) -> usize {
-    text.bytes().take_while(u8::is_ascii_digit).count()
-}
-
-/// `TX: `, `[RX] `, `>> `, `--> `. Bare arrows count behind a stamp alone: a prompt looks like one.
-fn mark(text: &str, stamped: bool) -> Option<((usize, usize), &str)> {
-    let (close, inner) = match text.as_bytes().first()? {
-        b'[' => (Some(']'), text.get(1..)?),
-        b'(' => (Some(')'), text.get(1..)?),
-        _ => (None, text),
-    };
-    for (pair, names) in MARKS.iter().enumerate() {
-        for (side, name) in names.iter().enumerate() {
-            let Some(rest) = inner.get(..name.len()).filter(|start| start.eq_ignore_ascii_case(name)) else { continue };
-            let rest = inner.get(rest.len()..)?;
-            let is_word = name.bytes().all(|byte| byte.is_ascii_alphabetic());
-            let rest = match close {
-                Some(close) => rest.strip_prefix(close)?,
-                None if is_word => {
-                    rest.strip_prefix([':', '>', '<', '|']).or_else(|| stamped.then_some(rest)?.strip_prefix(' '))?
-                }
-                None if name.len() == 1 && !stamped => continue,
-                None => rest,
-            };
-            return Some(((pair, side), rest.strip_prefix([' ', '\t']).unwrap_or(rest)));
-        }
-    }
-    None
 }
 
 /// A log of a terminal program.
@@ -277,10 +182,11 @@ impl Terminal {
         Self { source, meta, form, clock: None, from: Sender::Module, inside: false }
     }
 
-    fn time(&mut self, stamp: u64, dated: bool) -> Time {
+    fn time(&mut self, stamp: Stamp) -> Time {
+        let Stamp { nanos: stamp, runs_on } = stamp;
         let (first, last, added) = self.clock.unwrap_or((stamp, stamp, 0));
         // Past midnight; a clock that was set back a little was no midnight.
-        let added = if !dated && stamp + DAY / 2 < last { added.saturating_add(DAY) } else { added };
+        let added = if !runs_on && stamp + DAY / 2 < last { added.saturating_add(DAY) } else { added };
         self.clock = Some((first, stamp, added));
         Time::from_nanos(stamp.saturating_add(added).saturating_sub(first))
     }
@@ -314,7 +220,7 @@ impl Pull for Terminal {
             out.bytes.extend_from_slice(if ended { b"\r\n" } else { b"" });
         } else {
             let (prefix, text) = self.form.split(line);
-            out.time = prefix.stamp.map(|(stamp, dated)| self.time(stamp, dated));
+            out.time = prefix.stamp.map(|stamp| self.time(stamp));
             if ended {
                 self.form.bytes(text, &mut out.bytes);
             } else {
@@ -351,7 +257,7 @@ mod tests {
 
     fn read(log: &str) -> Vec<Line> {
         let mut source = Source::new("log", Box::new(std::io::Cursor::new(log.as_bytes().to_vec())));
-        let form = Form::of(source.fill(LOOK_AHEAD).unwrap()).expect("a form");
+        let form = Form::of(source.fill(LOOK_AHEAD).unwrap()).expect(log);
         let mut terminal = Terminal::new(source, form);
         let mut lines = Vec::new();
         let mut record = Record::new();
@@ -383,14 +289,43 @@ mod tests {
             "(12:34:56.789) (<<) AT+CSQ<CR><LF>\n(12:34:56.900) (>>) +CSQ: 20,0<CR><LF>\n",
             "12:34:56,789 >> 41 54 2B 43 53 51 0D 0A\n12:34:56,900 << 2B 43 53 51 3A 20 32 30 2C 30 0D 0A\n",
             "23:59:59.900 AT+CSQ\n00:00:00.011 +CSQ: 20,0",
+            "0.789 > AT+CSQ\n0.900 < +CSQ: 20,0\n",
+            "[   12.789000] AT+CSQ\n[   12.900000] +CSQ: 20,0\n",
+            "31.12.2024 23:59:59.900 AT+CSQ\n01.01.2025 00:00:00.011 +CSQ: 20,0\n",
+            "2/28/2023, 11:59:59.900 AM AT+CSQ\n2/28/2023, 12:00:00.011 PM +CSQ: 20,0\n",
+            "2024-01-01T12:34:56.789Z,TX,AT+CSQ\n2024-01-01T12:34:56.900Z,RX,+CSQ: 20,0\n",
+            "Dec  1 12:34:56.789 host chat[77]: send (AT+CSQ^M^J)\nDec  1 12:34:56.900 host chat[77]: recv (+CSQ: 20,0^M^J)\n",
+            "<debug> [1700000000.123456] [modem0/ttyUSB2/at] --> 'AT+CSQ<CR><LF>'\n<debug> [1700000000.234456] [modem0/ttyUSB2/at] <-- '+CSQ: 20,0<CR><LF>'\n",
+            "I (1789) modem: AT+CSQ\nI (1900) modem: +CSQ: 20,0\n",
+            "\x1B[0;32mI (1789) modem: AT+CSQ\x1B[0m\n\x1B[0;32mI (1900) modem: +CSQ: 20,0\x1B[0m\n",
+            "[00:00:01.789,000] <dbg> modem: TX: AT+CSQ\n[00:00:01.900,000] <dbg> modem: RX: +CSQ: 20,0\n",
+            "2024-01-01 12:34:56,789 DEBUG at: sent b'AT+CSQ\\r\\n'\n2024-01-01 12:34:56,900 DEBUG at: received b'+CSQ: 20,0\\r\\n'\n",
+            "12:34:56.789 TX -> AT+CSQ\n12:34:56.900 RX <- +CSQ: 20,0\n",
+            "[12:34:56.789] [INFO] [SEND] AT+CSQ\n[12:34:56.900] [INFO] [RECV] +CSQ: 20,0\n",
         ] {
             expect(log, timed);
         }
-        for log in ["TX: AT+CSQ\nRX: +CSQ: 20,0\n", ">> AT+CSQ\n<< +CSQ: 20,0\n", "<-- AT+CSQ\n--> +CSQ: 20,0\n"] {
+        for log in [
+            "TX: AT+CSQ\nRX: +CSQ: 20,0\n",
+            ">> AT+CSQ\n<< +CSQ: 20,0\n",
+            "<-- AT+CSQ\n--> +CSQ: 20,0\n",
+            "Sent: AT+CSQ\nReceived: +CSQ: 20,0\n",
+            "D/modem: TX: 0x41 0x54 0x2B 0x43 0x53 0x51 0x0D 0x0A\nD/modem: RX: 2B-43-53-51-3A-20-32-30-2C-30-0D-0A\n",
+            "[TX] \"AT+CSQ\\r\\n\"\n[RX] \"+CSQ: 20,0\\r\\n\"\n",
+        ] {
             expect(log, [None, None]);
         }
         let dates = "2024-02-28 23:59:59 AT\n2024-03-01 00:00:00 OK\n";
         assert_eq!(read(dates)[1].1, Some(86_401_000), "a leap day");
+    }
+
+    #[test]
+    fn what_looks_like_a_mark_is_text_where_no_mark_is() {
+        let log = "12:00:00 AT+CIPSEND=4\n12:00:00 OK\n12:00:00 >\n12:00:01 Recv 4 bytes\n12:00:01 SEND OK\n";
+        let texts: Vec<String> = read(log).into_iter().map(|line| line.2).collect();
+        assert_eq!(texts.concat(), r"AT+CIPSEND=4\r\nOK\r\n>\r\nRecv 4 bytes\r\nSEND OK\r\n");
+        let log = "1.25: +CSQ: 20,0\n2.25: +CSQ: 21,0\n";
+        assert_eq!(read(log)[1].2, r"+CSQ: 21,0\r\n", "the name of an answer is no tag");
     }
 
     #[test]

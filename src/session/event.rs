@@ -28,6 +28,7 @@ pub struct Event<'a> {
     /// What it is.
     pub kind: EventKind<'a>,
     /// The same number for events of the same bytes, name and parameters (that of the line's memo); 0 where it has none.
+    #[cfg_attr(not(feature = "cli"), allow(dead_code))] // JSON lines alone ask for it
     pub(crate) told: u64,
 }
 
