@@ -709,6 +709,13 @@ impl Catalog {
         self.find_command(name).and_then(|at| self.commands.get(at as usize))
     }
 
+    /// Whether a final result means success: `OK`, `SEND OK`, `ROK`.
+    #[cfg(feature = "cli")]
+    pub(crate) fn is_success(&self, result: &str) -> bool {
+        let mut lines = self.line_index.find(result.as_bytes()).iter().filter_map(|&at| self.lines.get(at as usize));
+        lines.any(|line| line.role == Role::Result && line.ok && line.name.eq_ignore_ascii_case(result))
+    }
+
     pub(crate) fn find_command(&self, name: &[u8]) -> Option<u32> {
         self.command_index.find(name).first().copied()
     }

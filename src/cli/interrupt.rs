@@ -2,14 +2,15 @@
 //! ends the program at once.
 
 use std::io::{self, Read};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
 /// Exit status of a run that was interrupted: 128 and the number of SIGINT, as shells have it.
 pub(super) const INTERRUPTED: u8 = 130;
 
-static ASKED: AtomicBool = AtomicBool::new(false);
+/// The exit status of the end that was asked for; 0: none was.
+static ASKED: AtomicU8 = AtomicU8::new(0);
 
 /// From here on Ctrl-C asks for the end; see [`asked`].
 pub(super) fn watch() {
@@ -19,7 +20,7 @@ pub(super) fn watch() {
 /// As [`watch`]; and the first Ctrl-C does this, for whoever does not look all the time.
 pub(super) fn watch_then(then: impl Fn() + Send + 'static) {
     let handler = move || {
-        if ASKED.swap(true, Ordering::Relaxed) {
+        if ASKED.swap(INTERRUPTED, Ordering::Relaxed) != 0 {
             std::process::exit(i32::from(INTERRUPTED));
         }
         then();
@@ -37,13 +38,24 @@ pub(super) fn watch_all() {
         use signal_hook::consts::{SIGHUP, SIGTERM};
         // Where they cannot be watched, they end the program as they always did.
         if let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGHUP, SIGTERM]) {
-            std::thread::spawn(move || signals.forever().for_each(|_| ASKED.store(true, Ordering::Relaxed)));
+            std::thread::spawn(move || {
+                for signal in signals.forever() {
+                    // As shells have it.
+                    ASKED.store(128 + u8::try_from(signal).unwrap_or_default(), Ordering::Relaxed);
+                }
+            });
         }
     }
 }
 
 /// Whether the user asked for the end.
 pub(super) fn asked() -> bool {
+    ASKED.load(Ordering::Relaxed) != 0
+}
+
+/// The exit status of the end that was asked for: 128 and the number of the signal.
+#[cfg(feature = "simulate")]
+pub(super) fn status() -> u8 {
     ASKED.load(Ordering::Relaxed)
 }
 

@@ -288,9 +288,9 @@ pub struct Run {
     /// An exit status that is a failure; may be given several times
     #[arg(long, value_name = "STATUS", action = clap::ArgAction::Append, help_heading = "Failure")]
     pub fail_exit: Vec<i32>,
-    /// A text in what the driver prints that is a failure; may be given several times
-    #[arg(long, value_name = "TEXT", action = clap::ArgAction::Append, help_heading = "Failure")]
-    pub fail_log: Vec<String>,
+    /// A regular expression for what the driver must not print; may be given several times
+    #[arg(long, value_name = "PATTERN", action = clap::ArgAction::Append, help_heading = "Failure")]
+    pub fail_log: Vec<regex::Regex>,
     /// Folder for the failures: a transcript and the driver's log of each
     #[arg(short, long, value_name = "DIR", default_value = "failures", value_hint = ValueHint::DirPath)]
     pub output: PathBuf,

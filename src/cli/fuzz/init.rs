@@ -11,7 +11,7 @@ use super::super::failure::Failure;
 use super::super::out::Out;
 use super::super::{interrupt, line};
 use super::args::Init;
-use super::run::{Bench, Seen, healthy_told};
+use super::run::{Bench, End, Seen, healthy_told};
 use crate::Sender;
 use crate::check::Sink;
 use crate::generate::{Answer, Generator, Values, Writer};
@@ -84,6 +84,9 @@ pub(super) fn init(args: &Init, out: &mut Out) -> Result<u8, Failure> {
     let seen = bench.healthy(silence, u64::MAX)?;
     let told = healthy_told(&seen);
     out.note(&told);
+    if seen.end == End::Interrupted {
+        return Ok(interrupt::status());
+    }
     if seen.commands == 0 {
         let message = "the driver sends no command: is the line right (standard input and output, --pty, --tcp)?";
         return Err(Failure::said(message));

@@ -86,7 +86,7 @@ pub(super) fn min(args: &Min, out: &mut Out) -> Result<u8, Failure> {
     if target != Path::new("-") {
         tell(&first, &minimal, out);
     }
-    Ok(if interrupt::asked() { interrupt::INTERRUPTED } else { FINE })
+    Ok(if interrupt::asked() { interrupt::status() } else { FINE })
 }
 
 fn shrink(

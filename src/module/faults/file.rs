@@ -60,6 +60,10 @@ pub(super) fn parse(text: &str) -> Result<Vec<Fault>, FaultsError> {
     let file: File = toml::from_str(text).map_err(|error| wrong(text, &error))?;
     let mut faults = Vec::new();
     entries(text, file, DEPTH, &mut faults)?;
+    if faults.is_empty() {
+        let message = "no fault: expected `[[fault]]` entries, or `include = [\"PRESET\"]`".to_owned();
+        return Err(FaultsError::Entry { line: 1, message });
+    }
     Ok(faults)
 }
 

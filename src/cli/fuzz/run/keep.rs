@@ -65,7 +65,7 @@ impl Keeper {
         again.extend(args.limit.iter().map(|limit| format!(" --limit {limit}")));
         again.extend(args.memory.iter().map(|memory| format!(" --memory {memory}")));
         again.extend(args.fail_exit.iter().map(|status| format!(" --fail-exit {status}")));
-        again.extend(args.fail_log.iter().map(|text| format!(" --fail-log {}", quoted(text))));
+        again.extend(args.fail_log.iter().map(|text| format!(" --fail-log {}", quoted(text.as_str()))));
         let command: Vec<String> = args.command.iter().map(|word| quoted(&word.to_string_lossy())).collect();
         Ok(Self {
             folder: folder.to_owned(),
@@ -165,7 +165,7 @@ impl Keeper {
                 "smaller: atscope fuzz min --timeout {patience} {says}{path} -- {played} --replay @@ -- {command}"
             ));
         }
-        Ok(if interrupt::asked() { interrupt::INTERRUPTED } else { status(count) })
+        Ok(if interrupt::asked() { interrupt::status() } else { status(count) })
     }
 }
 

@@ -26,8 +26,8 @@ use self::keep::Keeper;
 use self::line::Driver;
 use self::mischief::{Known, Mischief};
 use self::oracle::{Verdict, Wanted, judge, reports};
-pub(super) use self::play::Seen;
-use self::play::{End, Limits, play};
+pub(super) use self::play::{End, Seen};
+use self::play::{Limits, play};
 use super::super::dialect::{self, Catalogs};
 use super::super::failure::Failure;
 use super::super::out::Out;
@@ -133,6 +133,9 @@ pub(super) fn run(args: &Run, out: &mut Out) -> Result<u8, Failure> {
     let known = known(&bench, args)?;
     let healthy = bench.healthy(silence, u64::MAX)?;
     out.note(&healthy_told(&healthy));
+    if healthy.end == End::Interrupted {
+        return Ok(interrupt::status());
+    }
     if healthy.commands == 0 {
         let said = healthy.log.lines().last().map_or_else(String::new, |line| format!("; it says: {line}"));
         return Err(Failure::Said(format!(

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use regex::Regex;
+
 use super::play::{Breach, End, Seen};
 
 /// What counts as failing beside what always does.
@@ -9,8 +11,8 @@ use super::play::{Breach, End, Seen};
 pub(super) struct Wanted {
     /// Exit statuses.
     pub(super) exits: Vec<i32>,
-    /// Texts in what it prints.
-    pub(super) texts: Vec<String>,
+    /// What it must not print.
+    pub(super) texts: Vec<Regex>,
 }
 
 /// What kind of failure.
@@ -118,8 +120,8 @@ pub(super) fn judge(healthy: &Seen, seen: &Seen, wanted: &Wanted) -> Vec<Verdict
         _ => {}
     }
     for text in &wanted.texts {
-        if seen.log.contains(text) && !healthy.log.contains(text) {
-            add(Kind::Log, text.clone(), format!("prints `{text}`"));
+        if let Some(found) = text.find(&seen.log).filter(|_| !text.is_match(&healthy.log)) {
+            add(Kind::Log, text.as_str().to_owned(), format!("prints `{}`", found.as_str().trim()));
         }
     }
     let known =

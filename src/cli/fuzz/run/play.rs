@@ -1,11 +1,13 @@
 //! One run: a driver, a virtual module, and what goes wrong between them, by the real clock. Gives what was seen; judges nothing.
 
 use std::process::ExitStatus;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::line::Driver;
 use super::mischief::Mischief;
 use super::watch::usage;
+use crate::catalog::Catalog;
 use crate::check::{Analyzer, Finding, Rule, Sink};
 use crate::cli::failure::Failure;
 use crate::cli::simulate::mail::{Incoming, Taken};
@@ -84,8 +86,8 @@ pub(in crate::cli::fuzz) struct Seen {
 }
 
 /// Follows the conversation.
-#[derive(Default)]
 pub(super) struct Ear {
+    catalog: Arc<Catalog>,
     commands: u64,
     good: u64,
     good_since: u64,
@@ -97,9 +99,18 @@ pub(super) struct Ear {
 }
 
 impl Ear {
-    /// From the start, what comes may be wrong.
-    pub(super) fn behind_trouble() -> Self {
-        Self { troubled: true, ..Self::default() }
+    /// `troubled`: from the start, what comes may be wrong.
+    pub(super) fn new(catalog: Arc<Catalog>, troubled: bool) -> Self {
+        Self {
+            catalog,
+            commands: 0,
+            good: 0,
+            good_since: 0,
+            healed: false,
+            troubled,
+            command: String::new(),
+            breaches: Vec::new(),
+        }
     }
 }
 
@@ -110,7 +121,7 @@ impl Sink for Ear {
                 self.commands += 1;
                 self.command = format!("AT{}{}", name.to_text(), form.sign());
             }
-            EventKind::Final { result, .. } if matches!(&*result.to_text(), "OK" | "SEND OK" | "ROK" | "CONNECT") => {
+            EventKind::Final { result, .. } if self.catalog.is_success(&result.to_text()) => {
                 self.good += 1;
                 self.good_since += u64::from(self.healed);
             }
@@ -152,7 +163,8 @@ pub(super) fn play(
     limits: Limits,
 ) -> Result<Seen, Failure> {
     let start = Instant::now();
-    let (mut ear, mut chunks, mut kept) = (Ear::default(), Vec::new(), 0_usize);
+    let mut ear = Ear::new(Arc::clone(module.catalog()), false);
+    let (mut chunks, mut kept) = (Vec::new(), 0_usize);
     let mut keep = |from: Sender, time: Time, bytes: &[u8]| {
         kept += bytes.len();
         if kept <= KEPT {
@@ -212,7 +224,9 @@ pub(super) fn play(
                 };
                 break End::Silent { busy };
             }
-            if start.elapsed() >= limits.whole {
+            // What talks all the time and says no command is no driver.
+            let idle = ear.commands == 0 && start.elapsed() >= limits.silence;
+            if idle || start.elapsed() >= limits.whole {
                 break End::Talking;
             }
         }

@@ -1,6 +1,7 @@
 //! Plays what a module said in a transcript: each piece once the driver has said something in its turn, or has had its time.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::keep::summary;
@@ -44,7 +45,7 @@ pub(super) fn replay(
     }
     out.flush()?;
     if interrupt::asked() {
-        return Ok(interrupt::INTERRUPTED);
+        return Ok(interrupt::status());
     }
     if verdicts.is_empty() {
         out.note(&format!("the driver does not fail with {name}"));
@@ -74,7 +75,7 @@ fn play(bench: &Bench, conversation: &Conversation, silence: Duration, memory: u
     let mut seen = silent();
     let start = Instant::now();
     let mut analyzer = bench.analyzer();
-    let mut ear = Ear::behind_trouble();
+    let mut ear = Ear::new(Arc::clone(&bench.catalog), true);
     let mut chunks = conversation.chunks.iter().peekable();
     let (mut heard, mut turn) = (start, start);
     let mut before = None;
