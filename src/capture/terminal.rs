@@ -36,7 +36,8 @@ pub(super) struct Form {
 }
 
 impl Form {
-    /// The form that nearly all lines of a log's start have; `None` where there is none.
+    /// The form that nearly all lines of a log's start have, or its first line and many others, where what comes at once is printed as it
+    /// is, lines and all; `None` where there is none.
     pub(super) fn of(head: &[u8]) -> Option<Self> {
         let head = head.get(..LOOK_AHEAD).unwrap_or(head);
         // Of a last line that goes on, what stands ahead of its text must be there.
@@ -55,9 +56,16 @@ impl Form {
                 *of += 1;
             }
         }
-        let nearly_all = |some: usize| count >= 2 && some * 20 >= count * 19;
-        let stamped = nearly_all(stamps);
-        let pair = marked.iter().position(|[one, other]| *one > 0 && *other > 0 && nearly_all(one + other));
+        let first = lines().next().map(prefix).unwrap_or_default();
+        let nearly = |some: usize, all: usize| all >= 2 && some * 20 >= all * 19;
+        let nearly_all = |some: usize| nearly(some, count);
+        let many = |some: usize| some >= 2 && some * 5 >= count;
+        let stamped = nearly_all(stamps) || first.stamp.is_some() && many(stamps);
+        // A bare arrow may be a prompt.
+        let leads = |pair: usize| (pair == 0 || stamped) && first.mark.is_some_and(|mark| mark.0 == pair);
+        let pair = marked.iter().enumerate().position(|(pair, [one, other])| {
+            *one > 0 && *other > 0 && (nearly_all(one + other) || leads(pair) && many(one + other))
+        });
         if !stamped && pair.is_none() {
             return None;
         }
@@ -69,17 +77,21 @@ impl Form {
         let lone = if marks.is_none() { marked.iter().enumerate().find_map(lone) } else { None };
         let mut form = Self { stamped, marks, lone, tag: Vec::new(), hex: false, shown_ends: false, quoted: false };
         if marks.is_none() {
-            form.tag = form.common_tag(lines());
+            form.tag = form.common_tag(lines().filter(|line| form.is_begun_by(line)));
         }
-        let texts = || lines().map(|line| form.split(line).1);
+        let begun = || lines().filter(|line| form.is_begun_by(line));
+        let texts = || begun().map(|line| form.split(line).1);
+        let all = begun().count();
         let (mut hex, mut ends, mut quoted) = (0, 0, 0);
         for text in texts() {
             hex += usize::from(hex_bytes(text).is_some());
             ends += usize::from(has_ends(text));
             quoted += usize::from(is_quoted(text));
         }
-        (form.hex, form.shown_ends) = (nearly_all(hex), !nearly_all(hex) && ends * 2 >= count);
-        form.quoted = form.shown_ends && nearly_all(quoted);
+        let hex = nearly(hex, all);
+        let shown_ends = !hex && ends * 2 >= all;
+        let quoted = shown_ends && nearly(quoted, all);
+        let mut form = Self { hex, shown_ends, quoted, ..form };
         let mut commands = [0_usize; 2];
         let mut speaks = false;
         let mut bytes = Vec::new();
@@ -98,6 +110,12 @@ impl Form {
         let [first, second] = commands;
         form.marks = form.marks.map(|(pair, _)| (pair, usize::from(second > first)));
         speaks.then_some(form)
+    }
+
+    /// Whether a line has what this form puts ahead of a line, and does not go on with the one before.
+    fn is_begun_by(&self, line: &[u8]) -> bool {
+        let found = self.split(line).0;
+        found.stamp.is_some() == self.stamped && found.mark.is_some() == self.marks.is_some()
     }
 
     /// What a logger has behind the stamps of nearly all lines.
@@ -133,8 +151,11 @@ impl Form {
         };
         // A word of the text may look like a mark: `SEND OK`.
         let (len, mark) = if marked { (found.len, found.mark) } else { (found.stamp_len, None) };
+        let mark = mark.filter(|_| self.marks.is_some());
         let found = Prefix { mark, len, ..found };
         let text = line.get(len..).unwrap_or_default();
+        // SSCOM's sign of the end of what was sent.
+        let text = if mark.is_some() { text.strip_suffix("\u{25A1}".as_bytes()).unwrap_or(text) } else { text };
         (found, text.strip_prefix(self.tag.as_slice()).unwrap_or(text))
     }
 
@@ -162,6 +183,7 @@ pub(super) struct Terminal {
     clock: Option<(u64, u64, u64)>,
     /// Of the last line.
     from: Sender,
+    last: Option<Time>,
     /// Inside a line that is longer than a chunk.
     inside: bool,
 }
@@ -179,7 +201,7 @@ impl Terminal {
         if !form.hex {
             meta.note("the log does not keep line ends: each line ends in CR LF, unless it shows others");
         }
-        Self { source, meta, form, clock: None, from: Sender::Module, inside: false }
+        Self { source, meta, form, clock: None, from: Sender::Module, last: None, inside: false }
     }
 
     fn time(&mut self, stamp: Stamp) -> Time {
@@ -220,7 +242,10 @@ impl Pull for Terminal {
             out.bytes.extend_from_slice(if ended { b"\r\n" } else { b"" });
         } else {
             let (prefix, text) = self.form.split(line);
-            out.time = prefix.stamp.map(|stamp| self.time(stamp));
+            let time = prefix.stamp.map(|stamp| self.time(stamp));
+            // What goes on came with what it goes on from.
+            out.time = time.or(self.last);
+            self.last = out.time;
             if ended {
                 self.form.bytes(text, &mut out.bytes);
             } else {
@@ -300,6 +325,8 @@ mod tests {
             "\x1B[0;32mI (1789) modem: AT+CSQ\x1B[0m\n\x1B[0;32mI (1900) modem: +CSQ: 20,0\x1B[0m\n",
             "[00:00:01.789,000] <dbg> modem: TX: AT+CSQ\n[00:00:01.900,000] <dbg> modem: RX: +CSQ: 20,0\n",
             "2024-01-01 12:34:56,789 DEBUG at: sent b'AT+CSQ\\r\\n'\n2024-01-01 12:34:56,900 DEBUG at: received b'+CSQ: 20,0\\r\\n'\n",
+            "01.12.2026 12:34:56.789 [TX] - AT+CSQ<CR><LF>\n01.12.2026 12:34:56.900 [RX] - +CSQ: 20,0<CR><LF>\n",
+            "[12:34:56.789]发→◇AT+CSQ□\n[12:34:56.900]收←◆+CSQ: 20,0\n",
             "12:34:56.789 TX -> AT+CSQ\n12:34:56.900 RX <- +CSQ: 20,0\n",
             "[12:34:56.789] [INFO] [SEND] AT+CSQ\n[12:34:56.900] [INFO] [RECV] +CSQ: 20,0\n",
         ] {
@@ -326,6 +353,19 @@ mod tests {
         assert_eq!(texts.concat(), r"AT+CIPSEND=4\r\nOK\r\n>\r\nRecv 4 bytes\r\nSEND OK\r\n");
         let log = "1.25: +CSQ: 20,0\n2.25: +CSQ: 21,0\n";
         assert_eq!(read(log)[1].2, r"+CSQ: 21,0\r\n", "the name of an answer is no tag");
+    }
+
+    #[test]
+    fn what_comes_at_once_is_printed_as_it_is() {
+        for log in [
+            "[12:00:00.000]发→◇AT+CSQ□\r\n[12:00:00.100]收←◆\r\n+CSQ: 20,0\r\n\r\nOK\r\n",
+            "12:00:00.000 TX: AT+CSQ\n12:00:00.100 RX:\n+CSQ: 20,0\n\nOK\n",
+        ] {
+            let lines = read(log);
+            let texts: String = lines.iter().map(|line| line.2.as_str()).collect();
+            assert_eq!(texts, r"AT+CSQ\r\n\r\n+CSQ: 20,0\r\n\r\nOK\r\n");
+            assert!(lines.iter().skip(1).all(|line| (line.0, line.1) == (Sender::Module, Some(100))), "{lines:?}");
+        }
     }
 
     #[test]

@@ -25,7 +25,9 @@ const WORDS: [&[&str]; 2] = [
 ];
 
 /// Arrows for the two directions, longer ones first.
-const ARROWS: [[&str; 2]; 9] = [
+const ARROWS: [[&str; 2]; 11] = [
+    ["\u{53D1}\u{2192}\u{25C7}", "\u{6536}\u{2190}\u{25C6}"], // SSCOM
+    ["\u{2192}", "\u{2190}"],
     ["---->", "<----"],
     ["--->", "<---"],
     ["-->", "<--"],
@@ -284,6 +286,8 @@ fn mark(text: &str, stamped: bool) -> Option<((usize, usize), &str)> {
         };
         let behind = behind.strip_prefix(':').unwrap_or(behind);
         let behind = behind.strip_prefix([' ', '\t']).unwrap_or(behind);
+        // `[TX] - `
+        let behind = behind.strip_prefix("- ").filter(|_| close.is_some()).unwrap_or(behind);
         // `TX -> `
         let behind = match arrow(behind) {
             Some((_, rest)) if behind.len() - rest.len() > 1 => rest.strip_prefix([' ', '\t']).unwrap_or(rest),
