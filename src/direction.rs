@@ -118,6 +118,33 @@ pub(crate) fn is_turn(line: &[u8]) -> bool {
     WORDS.contains(&line) || [&b"+CME ERROR"[..], b"+CMS ERROR", b"ERR="].iter().any(|word| line.starts_with(word))
 }
 
+/// The newest command of a log that does not say who sent what. The same line once more, with nothing but blank lines between, is its
+/// echo: such logs show what was typed and what came back. A host that says it again is not told from that.
+#[derive(Debug, Default)]
+pub(crate) struct Typed {
+    line: Vec<u8>,
+}
+
+impl Typed {
+    /// Whether a line is the host's.
+    pub(crate) fn is_host(&self, line: &[u8]) -> bool {
+        is_command(line) && self.line != line.trim_ascii_end()
+    }
+
+    /// A line was taken, or the first piece of one.
+    pub(crate) fn take(&mut self, line: &[u8]) {
+        let content = line.trim_ascii_end();
+        if content.is_empty() {
+            return;
+        }
+        let is_host = self.is_host(line);
+        self.line.clear();
+        if is_host {
+            self.line.extend_from_slice(content);
+        }
+    }
+}
+
 /// What the lines of one channel look like.
 #[derive(Debug, Default)]
 pub(crate) struct Evidence {

@@ -795,6 +795,13 @@ fn a_terminal_log_is_taken_apart() {
 }
 
 #[test]
+fn a_terminal_log_may_show_what_was_typed_and_its_echo() {
+    let read = read(b"AT\r\nAT\r\r\nOK\r\nATE0\r\n\r\nATE0\r\r\nOK\r\nAT+CSQ\r\n+CSQ: 1,2\r\n\r\nOK\r\nAT+CSQ\r\n");
+    assert_eq!(read.of(Host), b"AT\r\nATE0\r\nAT+CSQ\r\nAT+CSQ\r\n");
+    assert_eq!(read.of(Module), b"AT\r\r\nOK\r\n\r\nATE0\r\r\nOK\r\n+CSQ: 1,2\r\n\r\nOK\r\n");
+}
+
+#[test]
 fn one_direction_is_told_by_content() {
     assert_eq!(read(b"AT\r\nAT+CSQ\r\n").of(Host), b"AT\r\nAT+CSQ\r\n");
     assert_eq!(read(b"\r\nRDY\r\n\r\n+CPIN: READY\r\n").of(Module), b"\r\nRDY\r\n\r\n+CPIN: READY\r\n");

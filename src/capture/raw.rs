@@ -7,7 +7,7 @@ use super::source::Source;
 use super::terminal::{Form, Terminal};
 use super::{CaptureError, Format, MAX_CHUNK, Meta, Options, Pull, Record};
 use crate::Sender;
-use crate::direction::{Evidence, LONGEST_LINE, LOOK_AHEAD, is_command, is_turn};
+use crate::direction::{Evidence, LONGEST_LINE, LOOK_AHEAD, Typed, is_turn};
 
 /// Opens one file: as a terminal log if the user says so or it has both commands and answers, else as the direction
 /// that it looks like.
@@ -25,7 +25,7 @@ pub(super) fn open(mut source: Source, options: &Options) -> Result<Box<dyn Pull
             meta.note("read as a terminal log: lines that look like commands are the host's, all else is the module's");
         }
         meta.echoes = true;
-        return Ok(Box::new(Mixed { source, meta, host_line: false, fresh: true }));
+        return Ok(Box::new(Mixed { source, meta, host_line: false, fresh: true, typed: Typed::default() }));
     }
     let from = if evidence.commands > 0 { Sender::Host } else { Sender::Module };
     meta.note(format!("read as the bytes of the {from} alone, by content; --host, --module or --mixed say otherwise"));
@@ -71,6 +71,7 @@ struct Mixed {
     host_line: bool,
     /// At the start of a line.
     fresh: bool,
+    typed: Typed,
 }
 
 impl Mixed {
@@ -123,8 +124,9 @@ impl Pull for Mixed {
                 return Ok(!out.bytes.is_empty());
             }
             let line = self.source.available().get(..count).unwrap_or_default();
-            if self.fresh && is_command(line) {
+            if self.fresh && self.typed.is_host(line) {
                 if out.bytes.is_empty() {
+                    self.typed.take(line);
                     out.from = Sender::Host;
                     self.take(count, out);
                     (self.host_line, self.fresh) = (!ended, ended);
@@ -133,6 +135,9 @@ impl Pull for Mixed {
             }
             if out.bytes.len() + count > MAX_CHUNK {
                 return Ok(true);
+            }
+            if self.fresh {
+                self.typed.take(line);
             }
             self.take(count, out);
             self.fresh = ended;

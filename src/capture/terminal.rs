@@ -9,7 +9,7 @@ use self::prefix::{LONGEST, PAIRS, Prefix, Stamp, decorations, prefix};
 use self::text::{has_ends, hex_bytes, inner, is_quoted, push_shown};
 use super::source::Source;
 use super::{CaptureError, Format, MAX_CHUNK, Meta, Pull, Record};
-use crate::direction::{LOOK_AHEAD, is_answer, is_command};
+use crate::direction::{LOOK_AHEAD, Typed, is_answer, is_command};
 use crate::{Sender, Time};
 
 mod prefix;
@@ -184,6 +184,7 @@ pub(super) struct Terminal {
     /// Of the last line.
     from: Sender,
     last: Option<Time>,
+    typed: Typed,
     /// Inside a line that is longer than a chunk.
     inside: bool,
 }
@@ -201,7 +202,16 @@ impl Terminal {
         if !form.hex {
             meta.note("the log does not keep line ends: each line ends in CR LF, unless it shows others");
         }
-        Self { source, meta, form, clock: None, from: Sender::Module, last: None, inside: false }
+        Self {
+            source,
+            meta,
+            form,
+            clock: None,
+            from: Sender::Module,
+            last: None,
+            typed: Typed::default(),
+            inside: false,
+        }
     }
 
     fn time(&mut self, stamp: Stamp) -> Time {
@@ -256,7 +266,10 @@ impl Pull for Terminal {
                     self.from = if side == host { Sender::Host } else { Sender::Module };
                 }
                 (Some(_), None) => {}
-                (None, _) => self.from = if is_command(&out.bytes) { Sender::Host } else { Sender::Module },
+                (None, _) => {
+                    self.from = if self.typed.is_host(&out.bytes) { Sender::Host } else { Sender::Module };
+                    self.typed.take(&out.bytes);
+                }
             }
         }
         out.from = self.from;
@@ -366,6 +379,14 @@ mod tests {
             assert_eq!(texts, r"AT+CSQ\r\n\r\n+CSQ: 20,0\r\n\r\nOK\r\n");
             assert!(lines.iter().skip(1).all(|line| (line.0, line.1) == (Sender::Module, Some(100))), "{lines:?}");
         }
+    }
+
+    #[test]
+    fn a_line_that_comes_twice_is_typed_and_echoed() {
+        let log = "1.0 AT\n1.1 AT\n1.2 OK\n2.0 AT+CSQ\n2.1 \n2.2 AT+CSQ\n2.3 OK\n3.0 AT+CSQ\n";
+        let (host, module) = (Sender::Host, Sender::Module);
+        let senders: Vec<Sender> = read(log).iter().map(|line| line.0).collect();
+        assert_eq!(senders, [host, module, module, host, module, module, module, host]);
     }
 
     #[test]
