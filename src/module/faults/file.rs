@@ -40,8 +40,7 @@ struct File {
     title: Option<String>,
     #[serde(default)]
     include: Vec<toml::Spanned<String>>,
-    #[serde(default)]
-    fault: Vec<toml::Spanned<Fault>>,
+    fault: Option<Vec<toml::Spanned<Fault>>>,
 }
 
 /// Names and titles of the presets, in the order of the alphabet.
@@ -58,12 +57,13 @@ pub(super) fn preset(name: &str) -> Result<Vec<Fault>, FaultsError> {
 
 pub(super) fn parse(text: &str) -> Result<Vec<Fault>, FaultsError> {
     let file: File = toml::from_str(text).map_err(|error| wrong(text, &error))?;
-    let mut faults = Vec::new();
-    entries(text, file, DEPTH, &mut faults)?;
-    if faults.is_empty() {
+    // None at all is said by `fault = []`.
+    if file.fault.is_none() && file.include.is_empty() {
         let message = "no fault: expected `[[fault]]` entries, or `include = [\"PRESET\"]`".to_owned();
         return Err(FaultsError::Entry { line: 1, message });
     }
+    let mut faults = Vec::new();
+    entries(text, file, DEPTH, &mut faults)?;
     Ok(faults)
 }
 
@@ -73,7 +73,7 @@ fn entries(text: &str, file: File, depth: u8, faults: &mut Vec<Fault>) -> Result
         include(name.get_ref(), depth, faults)
             .map_err(|error| FaultsError::Entry { line, message: error.to_string() })?;
     }
-    for fault in file.fault {
+    for fault in file.fault.unwrap_or_default() {
         let line = line_of(text, fault.span().start);
         fault.get_ref().check().map_err(|message| FaultsError::Entry { line, message })?;
         faults.push(fault.into_inner());
